@@ -1,0 +1,1 @@
+//! Is it really std? Programs and tests

@@ -1,0 +1,1 @@
+//! Locks, channels and atomics of dstd

@@ -1,0 +1,1 @@
+//! The standard library for a cluster: use dstd instead of std

@@ -1,0 +1,1 @@
+//! The dstd facade that a program renames to std

@@ -1,0 +1,239 @@
+//! Where everything lies: the partitions and the slices that stay private to a node.
+//!
+//! HEAP-1: partitions and private slices of different nodes are disjoint, so that a stray
+//! address is either served by its owner or stops the program; it never reads another byte.
+
+use core::ops::Range;
+
+use crate::{GlobalAddr, NodeId, PAGE_BYTES, PageNo};
+
+const GIB: u64 = 1 << 30;
+const TIB: u64 = 1 << 40;
+
+/// The most nodes a program can have with this layout.
+pub const NODES_MAX: u16 = 64;
+/// First address of partition 0.
+pub const GLOBAL_BASE: u64 = 0x1000_0000_0000;
+/// Size of a partition.
+pub const PARTITION_BYTES: u64 = TIB;
+/// First address after the last possible partition.
+pub const GLOBAL_END: u64 = GLOBAL_BASE + NODES_MAX as u64 * PARTITION_BYTES;
+/// The most bytes of a partition that can hold objects and pages (from its start).
+pub const HEAP_BYTES_MAX: u64 = 128 * GIB;
+/// Where in a partition the thread stacks begin.
+pub const STACKS_OFFSET: u64 = 512 * GIB;
+/// Size of a partition's stack range.
+pub const STACKS_BYTES: u64 = 128 * GIB;
+/// The runtime's private heap of node k lies at `PRIVATE_BASE + k * PRIVATE_SLICE_BYTES`.
+pub const PRIVATE_BASE: u64 = 0x0100_0000_0000;
+/// Size of one private slice.
+pub const PRIVATE_SLICE_BYTES: u64 = 64 * GIB;
+/// The alias of node k's heap lies at `ALIAS_BASE + k * HEAP_BYTES_MAX`.
+pub const ALIAS_BASE: u64 = 0x0800_0000_0000;
+/// Native slices grow down from here: node 0's is the uppermost.
+pub const NATIVE_TOP: u64 = 0x7fff_e000_0000;
+/// Size of the slice in which a node's own mappings land after its start.
+pub const NATIVE_SLICE_BYTES: u64 = 64 * GIB;
+
+const _: () = assert!(PRIVATE_BASE + NODES_MAX as u64 * PRIVATE_SLICE_BYTES <= ALIAS_BASE);
+const _: () = assert!(ALIAS_BASE + NODES_MAX as u64 * HEAP_BYTES_MAX <= GLOBAL_BASE);
+const _: () = assert!(GLOBAL_END <= 0x5500_0000_0000);
+const _: () = assert!(NATIVE_TOP - NODES_MAX as u64 * NATIVE_SLICE_BYTES > 0x7b00_0000_0000);
+const _: () = assert!(HEAP_BYTES_MAX <= STACKS_OFFSET && STACKS_OFFSET + STACKS_BYTES <= PARTITION_BYTES);
+
+/// What lies at an address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// Objects and pages of a partition.
+    Heap(NodeId),
+    /// Stacks of user threads in a partition.
+    Stack(NodeId),
+    /// Shared statics (home node 0).
+    Static,
+    /// The runtime's own memory on a node.
+    Private(NodeId),
+    /// What a node mapped after its start: native stacks, thread-locals, mapped files.
+    Native(NodeId),
+    /// Reserved, used by nobody.
+    Unused,
+    /// The program, its libraries, the initial stack: outside every slice.
+    Image,
+}
+
+/// The layout of one program: its number of nodes and its shared statics.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Layout {
+    nodes: u16,
+    statics: [Range<PageNo>; 2],
+}
+
+impl Layout {
+    /// The layout of a program of `nodes` nodes whose shared statics lie in `statics`
+    /// (page-aligned address ranges, possibly empty).
+    ///
+    /// # Panics
+    /// When `nodes` is 0 or above [`NODES_MAX`], or a range of statics is not page-aligned.
+    pub fn new(nodes: u16, statics: [Range<u64>; 2]) -> Layout {
+        assert!((1..=NODES_MAX).contains(&nodes), "a program has 1 to {NODES_MAX} nodes, not {nodes}");
+        let pages = statics.map(|range| {
+            assert!(
+                range.start % PAGE_BYTES == 0 && range.end % PAGE_BYTES == 0,
+                "statics lie on whole pages"
+            );
+            GlobalAddr(range.start).page()..GlobalAddr(range.end).page()
+        });
+        Layout { nodes, statics: pages }
+    }
+
+    /// How many nodes the program has.
+    pub const fn nodes(&self) -> u16 {
+        self.nodes
+    }
+
+    /// The shared statics, as page ranges.
+    pub const fn statics(&self) -> &[Range<PageNo>; 2] {
+        &self.statics
+    }
+
+    /// All addresses of `node`'s partition.
+    pub const fn partition(node: NodeId) -> Range<u64> {
+        let start = GLOBAL_BASE + node.0 as u64 * PARTITION_BYTES;
+        start..start + PARTITION_BYTES
+    }
+
+    /// The objects-and-pages range of `node`'s partition.
+    pub const fn heap(node: NodeId) -> Range<u64> {
+        let start = Self::partition(node).start;
+        start..start + HEAP_BYTES_MAX
+    }
+
+    /// The stack range of `node`'s partition.
+    pub const fn stacks(node: NodeId) -> Range<u64> {
+        let start = Self::partition(node).start + STACKS_OFFSET;
+        start..start + STACKS_BYTES
+    }
+
+    /// The runtime's private heap of `node`.
+    pub const fn private(node: NodeId) -> Range<u64> {
+        let start = PRIVATE_BASE + node.0 as u64 * PRIVATE_SLICE_BYTES;
+        start..start + PRIVATE_SLICE_BYTES
+    }
+
+    /// The alias mapping of `node`'s own heap.
+    pub const fn alias(node: NodeId) -> Range<u64> {
+        let start = ALIAS_BASE + node.0 as u64 * HEAP_BYTES_MAX;
+        start..start + HEAP_BYTES_MAX
+    }
+
+    /// The slice in which `node`'s own mappings land after its start.
+    pub const fn native(node: NodeId) -> Range<u64> {
+        let end = NATIVE_TOP - node.0 as u64 * NATIVE_SLICE_BYTES;
+        end - NATIVE_SLICE_BYTES..end
+    }
+
+    /// What lies at `addr`.
+    pub fn kind(&self, addr: u64) -> Kind {
+        let page = GlobalAddr(addr).page();
+        if self.statics.iter().any(|range| range.contains(&page)) {
+            return Kind::Static;
+        }
+        let slice = |base: u64, size: u64| {
+            let rank = addr.wrapping_sub(base) / size;
+            (rank < u64::from(self.nodes)).then_some(NodeId(rank as u16))
+        };
+        match addr {
+            PRIVATE_BASE..ALIAS_BASE => {
+                slice(PRIVATE_BASE, PRIVATE_SLICE_BYTES).map_or(Kind::Unused, Kind::Private)
+            }
+            ALIAS_BASE..GLOBAL_BASE => slice(ALIAS_BASE, HEAP_BYTES_MAX).map_or(Kind::Unused, Kind::Private),
+            GLOBAL_BASE..GLOBAL_END => slice(GLOBAL_BASE, PARTITION_BYTES).map_or(Kind::Unused, |node| {
+                if Self::heap(node).contains(&addr) {
+                    Kind::Heap(node)
+                } else if Self::stacks(node).contains(&addr) {
+                    Kind::Stack(node)
+                } else {
+                    Kind::Unused
+                }
+            }),
+            _ => {
+                let rank = NATIVE_TOP.wrapping_sub(addr + 1) / NATIVE_SLICE_BYTES;
+                if addr < NATIVE_TOP && rank < u64::from(self.nodes) {
+                    Kind::Native(NodeId(rank as u16))
+                } else {
+                    Kind::Image
+                }
+            }
+        }
+    }
+
+    /// The home node of a page, when the page is global: heap, stacks and shared statics.
+    pub fn home(&self, page: PageNo) -> Option<NodeId> {
+        match self.kind(page.addr().0) {
+            Kind::Heap(node) | Kind::Stack(node) => Some(node),
+            Kind::Static => Some(NodeId::ZERO),
+            Kind::Private(_) | Kind::Native(_) | Kind::Unused | Kind::Image => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout() -> Layout {
+        Layout::new(3, [0x5555_5600_0000..0x5555_5600_2000, 0x5555_5601_0000..0x5555_5601_0000])
+    }
+
+    #[test]
+    fn every_slice_knows_its_owner_at_both_ends() {
+        let layout = layout();
+        for rank in 0..3 {
+            let node = NodeId(rank);
+            for (range, kind) in [
+                (Layout::heap(node), Kind::Heap(node)),
+                (Layout::stacks(node), Kind::Stack(node)),
+                (Layout::private(node), Kind::Private(node)),
+                (Layout::alias(node), Kind::Private(node)),
+                (Layout::native(node), Kind::Native(node)),
+            ] {
+                assert_eq!(layout.kind(range.start), kind);
+                assert_eq!(layout.kind(range.end - 1), kind);
+                assert_ne!(layout.kind(range.end), kind);
+                assert_ne!(layout.kind(range.start - 1), kind);
+            }
+        }
+    }
+
+    #[test]
+    fn slices_of_nodes_that_do_not_exist_belong_to_nobody() {
+        let layout = layout();
+        assert_eq!(layout.kind(Layout::heap(NodeId(3)).start), Kind::Unused);
+        assert_eq!(layout.kind(Layout::private(NodeId(3)).start), Kind::Unused);
+        assert_eq!(layout.kind(Layout::native(NodeId(3)).start), Kind::Image);
+        assert_eq!(layout.home(GlobalAddr(Layout::heap(NodeId(63)).start).page()), None);
+    }
+
+    #[test]
+    fn statics_live_at_node_0() {
+        let layout = layout();
+        assert_eq!(layout.kind(0x5555_5600_1fff), Kind::Static);
+        assert_eq!(layout.kind(0x5555_5600_2000), Kind::Image);
+        assert_eq!(layout.home(GlobalAddr(0x5555_5600_0000).page()), Some(NodeId::ZERO));
+    }
+
+    #[test]
+    fn slices_are_pairwise_disjoint() {
+        let mut all = Vec::new();
+        for rank in 0..NODES_MAX {
+            let node = NodeId(rank);
+            all.extend([
+                Layout::partition(node),
+                Layout::private(node),
+                Layout::alias(node),
+                Layout::native(node),
+            ]);
+        }
+        all.sort_by_key(|range| range.start);
+        assert!(all.windows(2).all(|pair| pair[0].end <= pair[1].start));
+    }
+}

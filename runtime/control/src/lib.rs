@@ -1,0 +1,1 @@
+//! What the launcher and the nodes of a dstd program say to each other

@@ -1,0 +1,1 @@
+//! Turns the addresses of the dstd heap into memory

@@ -1,0 +1,1 @@
+//! Runs a dstd program on several nodes

@@ -1,0 +1,132 @@
+//! Everything one node says to another.
+//!
+//! | message | from | to | body | what it does |
+//! |---|---|---|---|---|
+//! | `PageRequest` | toucher | home | - | asks for pages, to read or to write |
+//! | `PageGrant` | home | toucher | pages, unless `upgrade` | hands them out (PAGE-1) |
+//! | `PageFetch` | home | owner | - | takes a page back: shared keeps a read-only copy, exclusive keeps nothing |
+//! | `PageReturn` | owner | home | the page | answers `PageFetch` |
+//! | `PageInvalidate` | home | sharer | - | drops a read-only copy |
+//! | `PageInvalidated` | sharer | home | - | answers `PageInvalidate` |
+//! | `FutexWait` | waiter | home | - | queues a waiter |
+//! | `FutexArmed` | home | waiter | - | queued: the waiter now reads the word again, then sleeps |
+//! | `FutexCancel` | waiter | home | - | the waiter leaves (value differed, or timeout) |
+//! | `FutexCancelled` | home | waiter | - | answers `FutexCancel` |
+//! | `FutexWoken` | home | waiter | - | a wake chose this waiter |
+//! | `FutexWake` | waker | home | - | wakes up to `count` waiters |
+//! | `FutexWakeDone` | home | waker | - | how many were woken |
+//! | `Free` | any | home | addresses, 8 bytes each | batched remote free (HEAP-2) |
+//! | `Ship` | any | any | owned by the runtime | spawn, exit, call, control: `op` says which |
+//!
+//! XPORT-1 (FIFO per peer) is what orders a `PageGrant` before the `PageFetch` or
+//! `PageInvalidate` that takes the same page away again.
+
+use dstd_addr::{GlobalAddr, PageNo};
+
+/// One message; a body of bytes may travel with it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[allow(missing_docs, reason = "the fields are explained by the table above")]
+pub enum Message {
+    PageRequest { first: PageNo, count: u16, write: bool },
+    PageGrant { first: PageNo, count: u16, writable: bool, upgrade: bool },
+    PageFetch { page: PageNo, exclusive: bool },
+    PageReturn { page: PageNo, exclusive: bool },
+    PageInvalidate { page: PageNo },
+    PageInvalidated { page: PageNo },
+    FutexWait { addr: GlobalAddr, token: u64, bitset: u32 },
+    FutexArmed { token: u64 },
+    FutexCancel { addr: GlobalAddr, token: u64 },
+    FutexCancelled { token: u64, removed: bool },
+    FutexWoken { token: u64 },
+    FutexWake { addr: GlobalAddr, token: u64, count: u32, bitset: u32 },
+    FutexWakeDone { token: u64, woken: u32 },
+    Free,
+    Ship { op: u16, id: u64, arg: u64 },
+}
+
+/// The name of a message without its fields, for counters and the wire.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u8)]
+#[allow(missing_docs, reason = "named like the messages")]
+pub enum MessageKind {
+    PageRequest,
+    PageGrant,
+    PageFetch,
+    PageReturn,
+    PageInvalidate,
+    PageInvalidated,
+    FutexWait,
+    FutexArmed,
+    FutexCancel,
+    FutexCancelled,
+    FutexWoken,
+    FutexWake,
+    FutexWakeDone,
+    Free,
+    Ship,
+}
+
+impl MessageKind {
+    /// All kinds, in wire order.
+    pub const ALL: [MessageKind; 15] = [
+        MessageKind::PageRequest,
+        MessageKind::PageGrant,
+        MessageKind::PageFetch,
+        MessageKind::PageReturn,
+        MessageKind::PageInvalidate,
+        MessageKind::PageInvalidated,
+        MessageKind::FutexWait,
+        MessageKind::FutexArmed,
+        MessageKind::FutexCancel,
+        MessageKind::FutexCancelled,
+        MessageKind::FutexWoken,
+        MessageKind::FutexWake,
+        MessageKind::FutexWakeDone,
+        MessageKind::Free,
+        MessageKind::Ship,
+    ];
+
+    /// The name used in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            MessageKind::PageRequest => "page_request",
+            MessageKind::PageGrant => "page_grant",
+            MessageKind::PageFetch => "page_fetch",
+            MessageKind::PageReturn => "page_return",
+            MessageKind::PageInvalidate => "page_invalidate",
+            MessageKind::PageInvalidated => "page_invalidated",
+            MessageKind::FutexWait => "futex_wait",
+            MessageKind::FutexArmed => "futex_armed",
+            MessageKind::FutexCancel => "futex_cancel",
+            MessageKind::FutexCancelled => "futex_cancelled",
+            MessageKind::FutexWoken => "futex_woken",
+            MessageKind::FutexWake => "futex_wake",
+            MessageKind::FutexWakeDone => "futex_wake_done",
+            MessageKind::Free => "free",
+            MessageKind::Ship => "ship",
+        }
+    }
+}
+
+impl Message {
+    /// The kind of this message.
+    pub const fn kind(&self) -> MessageKind {
+        match self {
+            Message::PageRequest { .. } => MessageKind::PageRequest,
+            Message::PageGrant { .. } => MessageKind::PageGrant,
+            Message::PageFetch { .. } => MessageKind::PageFetch,
+            Message::PageReturn { .. } => MessageKind::PageReturn,
+            Message::PageInvalidate { .. } => MessageKind::PageInvalidate,
+            Message::PageInvalidated { .. } => MessageKind::PageInvalidated,
+            Message::FutexWait { .. } => MessageKind::FutexWait,
+            Message::FutexArmed { .. } => MessageKind::FutexArmed,
+            Message::FutexCancel { .. } => MessageKind::FutexCancel,
+            Message::FutexCancelled { .. } => MessageKind::FutexCancelled,
+            Message::FutexWoken { .. } => MessageKind::FutexWoken,
+            Message::FutexWake { .. } => MessageKind::FutexWake,
+            Message::FutexWakeDone { .. } => MessageKind::FutexWakeDone,
+            Message::Free => MessageKind::Free,
+            Message::Ship { .. } => MessageKind::Ship,
+        }
+    }
+}

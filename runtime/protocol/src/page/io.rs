@@ -1,0 +1,107 @@
+//! What enters and leaves the page engine.
+
+use dstd_addr::{Layout, NodeId, PageNo};
+
+use crate::Message;
+
+/// What a page engine is told once.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The node this engine runs on.
+    pub me: NodeId,
+    /// Where the partitions and shared statics lie.
+    pub layout: Layout,
+    /// How long a page that a fault brought in stays before it is given away (ns).
+    pub residence_ns: u64,
+    /// The most pages one request asks for (1 = no read-ahead).
+    pub window_max: u16,
+}
+
+/// Everything that can happen to a page engine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Input {
+    /// A thread of this node touched `page` and stopped: it wants to read or to write.
+    /// The driver hands over every event, also repeated and outdated ones.
+    Fault {
+        /// The touched page; its home is known (the driver stops the program otherwise).
+        page: PageNo,
+        /// Whether the thread wants to write.
+        write: bool,
+    },
+    /// A message of another node; the driver keeps its body until the step has returned.
+    Message {
+        /// The sender.
+        from: NodeId,
+        /// Only the page messages.
+        message: Message,
+    },
+    /// Time went by: [`crate::page::PageEngine::deadline`] has been reached.
+    Tick,
+}
+
+/// The bytes that travel with a message the engine sends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Body {
+    /// None.
+    None,
+    /// The pages named by the message, read from this node's memory now (before the next output).
+    Pages,
+    /// The body of the message that is being processed, passed on as it is.
+    Received,
+}
+
+/// What the driver does, in this order. It decides nothing about coherence itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Output {
+    /// Send a message.
+    Send {
+        /// The receiver, never this node.
+        to: NodeId,
+        /// What to say.
+        message: Message,
+        /// What travels with it.
+        body: Body,
+    },
+    /// Make mapped, writable pages read-only. When it returns no thread of this node writes.
+    Protect {
+        /// First page.
+        first: PageNo,
+        /// How many.
+        count: u16,
+    },
+    /// Take mapped pages away, so that the next touch of a thread faults. The bytes may be
+    /// forgotten. A `Send` with [`Body::Pages`] comes before it when they are still needed.
+    Unmap {
+        /// First page.
+        first: PageNo,
+        /// How many.
+        count: u16,
+    },
+    /// Map absent pages with the bytes of the message being processed (page `skip` of its
+    /// body is the first) and wake the threads that wait for them.
+    Install {
+        /// First page.
+        first: PageNo,
+        /// How many.
+        count: u16,
+        /// Whether threads may write.
+        writable: bool,
+        /// How many pages of the body to leave out.
+        skip: u16,
+    },
+    /// Make mapped, read-only pages writable and wake the threads that wait for it.
+    Upgrade {
+        /// First page.
+        first: PageNo,
+        /// How many.
+        count: u16,
+    },
+    /// The page is already good enough for what was touched: make the hardware agree with
+    /// that (map it as `writable` says if need be) and wake the threads that wait.
+    Resolve {
+        /// The page.
+        page: PageNo,
+        /// The right this node has.
+        writable: bool,
+    },
+}

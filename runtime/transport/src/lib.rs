@@ -1,0 +1,1 @@
+//! Moves frames between the nodes of a dstd program
