@@ -1,1 +1,43 @@
-//! Runs a dstd program on several nodes
+//! Runs a dstd program on several nodes.
+//!
+//! ```text
+//! args -> job --- program    where PROGRAM is
+//!             |-- spawn      one process a node: environment, secret, statistics block, stderr
+//!             |-- signals    ^C, TERM, USR1, USR2, ^Z
+//!             |-- console    stderr of the nodes, the launcher's own words
+//!             |-- verdict    why it ended (pure)
+//!             `-- report     what happened, as JSON
+//! ```
+//! The job's thread decides; the other threads wait for one thing each and send it an event.
+
+mod args;
+mod cargo;
+mod console;
+mod job;
+mod program;
+mod report;
+mod signals;
+mod spawn;
+mod sys;
+mod verdict;
+
+use std::ffi::OsString;
+
+/// The command `dstd-launch`: runs the program named in `args` (the first is the command's own
+/// name) and returns the status to exit with.
+///
+/// Must be called by a thread that lives until it returns: the nodes die with it.
+pub fn main(args: impl Iterator<Item = OsString>) -> i32 {
+    match args::parse_launch(args) {
+        Ok(plan) => job::run(&plan),
+        Err(code) => code,
+    }
+}
+
+/// The command `cargo-dstd`, as started by `cargo dstd`: builds, then does what [`main`] does.
+pub fn cargo_main(args: impl Iterator<Item = OsString>) -> i32 {
+    match args::parse_cargo(args) {
+        Ok(build) => cargo::build_and_run(&build),
+        Err(code) => code,
+    }
+}

@@ -7,6 +7,8 @@
 
 pub mod codec;
 pub mod futex;
+pub mod invariants;
+pub mod limits;
 mod message;
 pub mod page;
 

@@ -1,1 +1,22 @@
 //! Moves frames between the nodes of a dstd program
+#![doc = include_str!("../README.md")]
+
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+mod error;
+mod frame;
+mod inbox;
+mod limits;
+pub mod mesh;
+mod outgoing;
+mod queue;
+pub mod stub;
+mod sys;
+pub mod tcp;
+mod transport;
+pub mod wait;
+
+pub use error::{CloseReason, SendError};
+pub use frame::{HEADER_BYTES, Header, body_bytes, set_body_bytes};
+pub use limits::Limits;
+pub use transport::{Event, Outbox, Transport};

@@ -1,1 +1,75 @@
-fn main() {}
+//! Checks and long commands of the workspace: `cargo xtask COMMAND`.
+//!
+//! | command | what it does |
+//! |---|---|
+//! | `verify` | fmt, clippy, tidy, docs, tests, statics; stops at the first failure |
+//! | `tidy` | rules about files that no compiler checks |
+//! | `statics` | which statics the nodes of a built program share |
+//! | `sim [--seeds N] [--from S]` | simulates the protocols |
+//! | `compat [--nodes N]` | every scenario on std and on N nodes |
+//! | `drill [--rounds N] [--from S]` | kills nodes of running programs |
+//! | `bench` | what building and running costs beside std |
+//!
+//! All exit with 0 for pass, 1 for fail, 2 when they could not run, and write rows of results with `--json FILE`.
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod bench;
+mod cargo;
+mod compat;
+mod drill;
+mod layers;
+mod links;
+mod processes;
+mod row;
+mod sim;
+mod statics;
+mod symbols;
+mod tidy;
+mod tree;
+mod verdict;
+mod verify;
+
+use std::process::ExitCode;
+
+use arguments::Arguments;
+use row::Row;
+use verdict::{Verdict, cannot};
+
+const USAGE: &str = "usage: cargo xtask verify|tidy|statics|sim|compat|drill|bench [OPTIONS] [--json FILE]";
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::parse(std::env::args().skip(1)) {
+        Ok(arguments) => arguments,
+        Err(wrong) => {
+            eprintln!("{wrong}\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    let mut rows = Vec::new();
+    let verdict = run(&arguments, &mut rows).and_then(|()| row::judge(&rows));
+    let verdict = match arguments.json.as_deref().map(|file| row::write(file, &rows)) {
+        Some(Err(wrong)) => verdict.and(Err(wrong)),
+        Some(Ok(())) | None => verdict,
+    };
+    match verdict {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(wrong) => {
+            eprintln!("xtask {}: {wrong}", arguments.command);
+            ExitCode::from(wrong.code())
+        }
+    }
+}
+
+fn run(arguments: &Arguments, rows: &mut Vec<Row>) -> Verdict {
+    match arguments.command.as_str() {
+        "verify" => verify::run(rows),
+        "tidy" => tidy::run(rows),
+        "statics" => statics::run(rows),
+        "sim" => sim::run(arguments, rows),
+        "compat" => compat::run(arguments, rows),
+        "drill" => drill::run(arguments, rows),
+        "bench" => bench::run(rows),
+        other => cannot(format!("there is no command {other:?}\n{USAGE}")),
+    }
+}

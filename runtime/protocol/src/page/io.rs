@@ -5,7 +5,7 @@ use dstd_addr::{Layout, NodeId, PageNo};
 use crate::Message;
 
 /// What a page engine is told once.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Config {
     /// The node this engine runs on.
     pub me: NodeId,

@@ -1,5 +1,57 @@
 //! The page engine: single writer or many readers for every 4 KiB page, decided at its home.
+//!
+//! The home of a page holds its *directory* entry: `Exclusive(k)` or `Shared(set)`, born
+//! `Exclusive(home)`. A node that touches a page it has no right to asks the home; the home
+//! serves one request per page at a time, in the order of arrival.
+//!
+//! | directory | read by r | write by r |
+//! |---|---|---|
+//! | `Exclusive(home)` | protect own copy, grant: `Shared{home, r}` | protect, grant, unmap: `Exclusive(r)` |
+//! | `Exclusive(k)` | fetch from k (k keeps a read-only copy), install at home, grant: `Shared{home, k, r}` | fetch from k (k keeps nothing), pass on: `Exclusive(r)` |
+//! | `Shared(set)` | grant: `Shared(set + r)` | invalidate all but r and home, take own copy, grant (without bytes if r is in the set): `Exclusive(r)` |
+//!
+//! `Shared` always contains the home: whenever a page is shared, the home has its bytes.
+//!
+//! # Why no acknowledgement of installs is needed
+//! PAGE-3 asks that a page stays busy until the requester has installed it. Messages from the
+//! home to one node arrive in the order in which they were sent (XPORT-1), and a node installs
+//! a grant in the very step that receives it. So a `PageFetch` or `PageInvalidate` that the
+//! home sends after a grant finds the page installed: the channel itself keeps the page busy.
+//! The other direction: a node answers a revocation in the order of its own sends, it never
+//! gives a page up silently, and it has at most one request under way for a page. Hence the
+//! directory never names less than what a node holds, a requester never is in the directory
+//! for what it asks (a sharer that asks to write apart), no request needs to be refused and
+//! none crosses a grant of the same page. The model in `tests/model_page.rs` checks this.
+//!
+//! # Minimum residence (PAGE-2)
+//! A page that a fault brought in or upgraded is not given away before `residence_ns` have
+//! passed, at the home as little as elsewhere, so that the faulting instruction retires. Only
+//! the answer to `PageFetch` and `PageInvalidate` and the taking of the home's own copy wait;
+//! a message with a body is used up in the step that receives it. Waiting actions are carried
+//! out by `Input::Tick`.
+//!
+//! # Read-ahead
+//! A node that faults along consecutive pages asks for more of them at once. The home grants
+//! the first page and those that follow as long as it needs nobody else for them; the node
+//! gives the ungranted rest up and asks again for the pages its threads touched meanwhile.
 
+mod counters;
+mod directory;
+mod engine;
+mod home;
 mod io;
+mod residence;
+mod stream;
+mod table;
+mod toucher;
+mod violation;
 
+pub use counters::Counters;
+pub use directory::Directory;
+pub use engine::PageEngine;
 pub use io::{Body, Config, Input, Output};
+pub use table::Local;
+pub use violation::Violation;
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,0 @@
-//! Is it really std? Programs and tests

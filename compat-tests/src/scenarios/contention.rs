@@ -1,0 +1,71 @@
+//! Pages that several nodes want at once.
+
+use dstd::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use dstd::thread;
+use std::hint::black_box;
+
+use crate::cluster;
+
+/// Neighbouring counters on one page, one for each node: all of them get on.
+pub(crate) fn false_sharing() -> String {
+    const TIMES: u64 = 100_000;
+    let counters: Vec<AtomicU64> = (0..cluster::size().max(2)).map(|_| AtomicU64::new(0)).collect();
+    let ready = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for (i, counter) in counters.iter().enumerate() {
+            let (ready, count) = (&ready, counters.len());
+            cluster::scoped(scope, i, move || {
+                ready.fetch_add(1, Ordering::SeqCst);
+                while ready.load(Ordering::SeqCst) < count {
+                    thread::yield_now();
+                }
+                for _ in 0..TIMES {
+                    counter.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    assert!(counters.iter().all(|counter| counter.load(Ordering::Relaxed) == TIMES));
+    format!("{TIMES} each")
+}
+
+#[repr(align(4096))]
+struct Pages([u8; 8_192]);
+
+#[repr(align(4096))]
+struct Apart(AtomicBool);
+
+/// One node writes over the boundary of two pages that other nodes keep writing to: instructions
+/// that need both pages get through.
+pub(crate) fn two_pages() -> String {
+    const TIMES: u8 = 200;
+    let mut pages = Box::new(Pages([0; 8_192]));
+    let done = Box::new(Apart(AtomicBool::new(false)));
+    let (low, rest) = pages.0.split_at_mut(4_096 - 8);
+    let (middle, high) = rest.split_at_mut(16);
+    let done = &done.0;
+    thread::scope(|scope| {
+        cluster::scoped(scope, 0, || hammer(&mut low[4_000..], done));
+        cluster::scoped(scope, 2, || hammer(&mut high[..80], done));
+        cluster::scoped(scope, 1, || {
+            let mut last = [0; 16];
+            for n in 1..=TIMES {
+                assert_eq!(*middle, last);
+                last = [n; 16];
+                black_box(&mut *middle).copy_from_slice(black_box(&last));
+            }
+            done.store(true, Ordering::SeqCst);
+        });
+    });
+    assert_eq!(pages.0[4_088..4_104], [TIMES; 16]);
+    format!("{TIMES} writes")
+}
+
+fn hammer(bytes: &mut [u8], done: &AtomicBool) {
+    let mut turn = 0_u8;
+    while !done.load(Ordering::Relaxed) {
+        turn = turn.wrapping_add(1);
+        black_box(&mut *bytes).fill(turn);
+    }
+    assert!(bytes.iter().all(|byte| *byte == turn));
+}

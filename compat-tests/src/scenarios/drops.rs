@@ -1,0 +1,92 @@
+//! Values dropped on another node than they were born on.
+
+use dstd::collections::BTreeMap;
+use dstd::place;
+use dstd::sync::Arc;
+use dstd::sync::atomic::{AtomicUsize, Ordering};
+use std::fs;
+
+use crate::cluster;
+
+const ROUNDS: usize = 20;
+const EACH: usize = 50_000;
+const WARM_UP: usize = 4;
+/// A round's values take about 6 MB at each node: a leak of all rounds would be over 100 MB.
+const GROWTH_MAX: usize = 40 << 20;
+
+/// A million strings and more cross the cluster, and no node grows with the number of rounds.
+pub(crate) fn foreign_drops() -> String {
+    let mut dropped = 0;
+    let mut after_warm_up = Vec::new();
+    for round in 0..ROUNDS {
+        let born = cluster::everywhere(|i| {
+            (0..EACH).map(|n| format!("value {n} of node {i}, long enough for the heap")).collect::<Vec<_>>()
+        });
+        let threads: Vec<_> = born
+            .into_iter()
+            .enumerate()
+            .map(|(i, values)| cluster::spawn(i + 1, move || values.into_iter().map(drop).count()))
+            .collect();
+        dropped += threads.into_iter().map(|thread| thread.join().unwrap()).sum::<usize>();
+        if round == WARM_UP {
+            after_warm_up = resident();
+        }
+    }
+    assert_eq!(dropped, ROUNDS * EACH * cluster::size());
+    for (i, (before, after)) in after_warm_up.iter().zip(resident()).enumerate() {
+        assert!(after < before + GROWTH_MAX, "node {i} grew from {before} to {after} bytes");
+    }
+    format!("{dropped} values")
+}
+
+/// What every node occupies.
+fn resident() -> Vec<usize> {
+    place::nodes()
+        .map(|node| {
+            place::call(node, || {
+                let statm = fs::read_to_string("/proc/self/statm").unwrap();
+                statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4_096
+            })
+        })
+        .collect()
+}
+
+struct Counted {
+    name: String,
+    drops: Arc<AtomicUsize>,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        assert!(self.name.starts_with("counted "));
+        self.drops.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Drop glue of nested collections runs exactly once for every value, wherever it runs.
+pub(crate) fn drop_glue() -> String {
+    const VALUES: usize = 3_000;
+    let drops = Arc::new(AtomicUsize::new(0));
+    let mut tree: BTreeMap<usize, Vec<Box<Counted>>> = BTreeMap::new();
+    for n in 0..VALUES {
+        let counted = Counted { name: format!("counted {n}"), drops: Arc::clone(&drops) };
+        tree.entry(n % 100).or_default().push(Box::new(counted));
+    }
+    let half = tree.split_off(&50);
+    let dropped_elsewhere = cluster::spawn(1, move || drop(half));
+    let kept = cluster::spawn(2, move || {
+        let mut tree = tree;
+        tree.retain(|key, values| {
+            values.truncate(10);
+            key % 2 == 0
+        });
+        tree
+    });
+    dropped_elsewhere.join().unwrap();
+    let kept = kept.join().unwrap();
+    assert_eq!(drops.load(Ordering::Relaxed), VALUES - 25 * 10);
+    drop(kept);
+    assert_eq!(drops.load(Ordering::Relaxed), VALUES);
+    assert_eq!(Arc::strong_count(&drops), 1);
+    format!("{VALUES} values")
+}

@@ -1,0 +1,52 @@
+//! Arguments, environment and working directory are those of node 0.
+
+use dstd::place;
+use std::collections::BTreeMap;
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::cluster;
+
+type Seen = (Vec<OsString>, BTreeMap<OsString, OsString>, PathBuf);
+
+fn here() -> Seen {
+    (env::args_os().collect(), env::vars_os().collect(), env::current_dir().unwrap())
+}
+
+/// As the program was started.
+pub(crate) fn equal() -> String {
+    let mine = here();
+    assert!(cluster::everywhere(|_| here()).iter().all(|other| *other == mine));
+    let (arguments, variables, directory) = mine;
+    for argument in &arguments[2..] {
+        println!("argument {}", argument.to_string_lossy());
+    }
+    if let Some(value) = variables.get(&OsString::from("SCENARIO_VARIABLE")) {
+        println!("variable {}", value.to_string_lossy());
+    }
+    println!("directory {}", directory.display());
+    String::from("on all nodes")
+}
+
+/// As `main` changed them before it spawned anything.
+pub(crate) fn changed() -> String {
+    set_variable("SCENARIO_CHANGED", "new value");
+    env::set_current_dir("/proc").unwrap();
+    for node in place::nodes() {
+        cluster::spawn(0, move || {
+            let seen = place::spawn_on(node, here).join().unwrap();
+            assert_eq!(seen.1.get(&OsString::from("SCENARIO_CHANGED")), Some(&OsString::from("new value")));
+            assert_eq!(seen.2, Path::new("/proc"));
+        })
+        .join()
+        .unwrap();
+    }
+    String::from("on all nodes")
+}
+
+#[expect(unsafe_code, reason = "std offers no safe way")]
+fn set_variable(name: &str, value: &str) {
+    // SAFETY: the program has started no thread yet, so nobody reads the environment meanwhile.
+    unsafe { env::set_var(name, value) };
+}

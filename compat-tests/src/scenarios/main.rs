@@ -1,0 +1,124 @@
+//! Small programs in std's words, each with exact expectations: `scenarios NAME` runs one.
+//!
+//! On success the last line of stdout is `ok NAME`, with what was seen. The same source is
+//! built against real std, where it must pass as well. `scenarios list` prints the names of
+//! those that mean something on any number of nodes.
+#![deny(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "a scenario that meets an error has failed and may panic")]
+
+mod borrows;
+mod channels;
+mod cluster;
+mod contention;
+mod descriptors;
+mod drops;
+mod endings;
+mod environment;
+mod files;
+mod foreign_crates;
+mod litmus;
+mod locks;
+mod output;
+mod panics;
+mod parking;
+mod random;
+mod reads;
+mod statics;
+mod stops;
+mod threads;
+mod waiting;
+
+use std::process::ExitCode;
+
+/// What a scenario does; the text says what it saw.
+type Run = fn() -> String;
+
+/// Scenarios that pass on any number of nodes.
+const SCENARIOS: &[(&str, Run)] = &[
+    ("reads_collections", reads::collections),
+    ("reads_moved", reads::moved),
+    ("reads_dyn", reads::dyn_traits),
+    ("arc_mutex", locks::arc_mutex),
+    ("arc_atomic", locks::arc_atomic),
+    ("rwlock", locks::rwlock),
+    ("word_map", locks::word_map),
+    ("once", locks::once),
+    ("barrier", waiting::barrier),
+    ("condvar", waiting::condvar),
+    ("wait_timeout", waiting::wait_timeout),
+    ("park", parking::park),
+    ("park_timeout", parking::park_timeout),
+    ("mpsc_strings", channels::strings),
+    ("mpsc_boxes", channels::boxes),
+    ("sync_channel", channels::bounded),
+    ("disconnect", channels::disconnect),
+    ("slice_64mib", borrows::slice_64mib),
+    ("main_locals", borrows::main_locals),
+    ("nested_scopes", borrows::nested_scopes),
+    ("statics_program", statics::program),
+    ("statics_third", statics::third_crate),
+    ("statics_big", statics::big),
+    ("false_sharing", contention::false_sharing),
+    ("two_pages", contention::two_pages),
+    ("foreign_drops", drops::foreign_drops),
+    ("drop_glue", drops::drop_glue),
+    ("println_order", output::println_order),
+    ("print_partial", output::print_partial),
+    ("print_locked", output::print_locked),
+    ("panic_payloads", panics::payloads),
+    ("panic_poison", panics::poison),
+    ("panic_unwinds", panics::unwinds),
+    ("panic_scope", panics::in_scope),
+    ("thread_ids", threads::ids),
+    ("thread_names", threads::names),
+    ("thread_local_drop", threads::local_destructors),
+    ("thread_many", threads::many),
+    ("thread_deep", threads::deep_recursion),
+    ("thread_once", threads::at_most_once),
+    ("placement", threads::placement),
+    ("parallelism", threads::parallelism),
+    ("environment", environment::equal),
+    ("environment_changed", environment::changed),
+    ("file_buffers", files::file_buffers),
+    ("socket_buffers", files::socket_buffers),
+    ("command", files::command),
+    ("litmus_sb", litmus::store_buffering),
+    ("litmus_mp", litmus::message_passing),
+    ("litmus_iriw", litmus::independent_reads),
+    ("litmus_cas", litmus::compare_and_swap),
+    ("random_atomics", random::atomics),
+    ("crossbeam", foreign_crates::crossbeam),
+    ("serde_json", foreign_crates::json),
+    ("detached", endings::detached),
+];
+
+/// Scenarios whose point is how the program ends, or that need a launcher.
+const ENDINGS: &[(&str, Run)] = &[
+    ("exit_last", endings::exit_on_last_node),
+    ("exit_first", endings::exit_beside_main),
+    ("exit_panic", endings::panic_in_main),
+    ("exit_abort", endings::abort_on_last_node),
+    ("run_on", endings::run_on),
+    ("lent_thread_local", stops::lent_thread_local),
+    ("private_mapping", stops::private_mapping),
+    ("foreign_file", descriptors::foreign_file),
+];
+
+fn main() -> ExitCode {
+    let name = std::env::args().nth(1).unwrap_or_default();
+    if name == "list" {
+        SCENARIOS.iter().for_each(|(name, _)| println!("{name}"));
+        return ExitCode::SUCCESS;
+    }
+    if name == "exit_code" {
+        println!("ok exit_code {}", endings::code_of_main());
+        return ExitCode::from(5);
+    }
+    let Some((name, run)) = SCENARIOS.iter().chain(ENDINGS).find(|(known, _)| *known == name) else {
+        eprintln!("no scenario is called {name:?}: `scenarios list` prints the names");
+        return ExitCode::from(2);
+    };
+    let seen = run();
+    println!("ok {name} {seen}");
+    ExitCode::SUCCESS
+}

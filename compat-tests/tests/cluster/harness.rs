@@ -1,0 +1,321 @@
+//! Runs programs under the launcher: every wait is bounded, nothing is left behind.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fs;
+use std::io::Read;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The program with the scenarios.
+pub(crate) const SCENARIOS: &str = env!("CARGO_BIN_EXE_scenarios");
+/// The launcher.
+pub(crate) const LAUNCH: &str = env!("CARGO_BIN_EXE_launch");
+/// A run that takes longer hangs.
+const PATIENCE: Duration = Duration::from_secs(180);
+/// Every process of a run carries this variable, with a value of its own for each run.
+const MARK: &str = "DSTD_TEST_RUN";
+
+static RUNS: AtomicU32 = AtomicU32::new(0);
+
+/// A command line of the launcher, or of a program by itself.
+pub(crate) struct Run {
+    program: PathBuf,
+    options: Vec<OsString>,
+    command: Vec<OsString>,
+    variables: Vec<(String, String)>,
+    patience: Duration,
+}
+
+/// Runs `scenarios NAME` on `nodes` nodes.
+pub(crate) fn scenario(nodes: usize, name: &str) -> Run {
+    program(nodes, SCENARIOS, [name])
+}
+
+/// Runs `program` on `nodes` nodes.
+pub(crate) fn program<A: Into<OsString>>(
+    nodes: usize,
+    program: impl Into<OsString>,
+    arguments: impl IntoIterator<Item = A>,
+) -> Run {
+    let options = ["-n", &nodes.to_string(), "--transport", "tcp", "--no-direct"].map(OsString::from);
+    let mut command = vec![program.into()];
+    command.extend(arguments.into_iter().map(Into::into));
+    launch(options, command)
+}
+
+/// Runs the launcher with these words, and a command after `--` if there is one.
+pub(crate) fn launch<A: Into<OsString>, B: Into<OsString>>(
+    options: impl IntoIterator<Item = A>,
+    command: impl IntoIterator<Item = B>,
+) -> Run {
+    Run {
+        program: LAUNCH.into(),
+        options: options.into_iter().map(Into::into).collect(),
+        command: command.into_iter().map(Into::into).collect(),
+        variables: Vec::new(),
+        patience: PATIENCE,
+    }
+}
+
+/// Runs a program without the launcher.
+pub(crate) fn alone<A: Into<OsString>>(
+    program: impl Into<PathBuf>,
+    arguments: impl IntoIterator<Item = A>,
+) -> Run {
+    let none: [&str; 0] = [];
+    Run { program: program.into(), ..launch(arguments, none) }
+}
+
+impl Run {
+    /// One more word for the launcher.
+    pub(crate) fn option(mut self, option: impl Into<OsString>) -> Run {
+        self.options.push(option.into());
+        self
+    }
+
+    /// One more word for the program.
+    pub(crate) fn argument(mut self, argument: impl Into<OsString>) -> Run {
+        self.command.push(argument.into());
+        self
+    }
+
+    /// A variable in the launcher's environment.
+    pub(crate) fn variable(mut self, name: &str, value: &str) -> Run {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Starts it.
+    pub(crate) fn start(self) -> Running {
+        let mark = format!("{}-{}", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed));
+        let mut command = Command::new(&self.program);
+        command.args(&self.options);
+        if !self.command.is_empty() {
+            command.arg("--").args(&self.command);
+        }
+        command.env(MARK, &mark).envs(self.variables);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        let words = format!("{command:?}");
+        let mut child = command.spawn().expect("the program is there");
+        let stdout = Text::collect(child.stdout.take().expect("it is piped"));
+        let stderr = Text::collect(child.stderr.take().expect("it is piped"));
+        let pid = child.id();
+        let ended = wait(child);
+        Running { words, mark, pid, stdout, stderr, ended, deadline: Instant::now() + self.patience }
+    }
+
+    /// Runs it to its end.
+    pub(crate) fn finish(self) -> Ended {
+        self.start().finish()
+    }
+}
+
+fn wait(mut child: Child) -> mpsc::Receiver<ExitStatus> {
+    let (tell, ended) = mpsc::channel();
+    thread::spawn(move || tell.send(child.wait().expect("it is our child")));
+    ended
+}
+
+/// A run that has been started.
+pub(crate) struct Running {
+    words: String,
+    mark: String,
+    pid: u32,
+    stdout: Arc<Text>,
+    stderr: Arc<Text>,
+    ended: mpsc::Receiver<ExitStatus>,
+    deadline: Instant,
+}
+
+impl Running {
+    /// Waits until stdout contains `text`; returns all of stdout up to now.
+    pub(crate) fn wait_for(&self, text: &str) -> String {
+        self.stdout.wait(self.deadline, |stdout, closed| closed || stdout.contains(text));
+        let stdout = self.stdout.now();
+        if !stdout.contains(text) {
+            self.give_up(&format!("never printed {text:?}"));
+        }
+        stdout
+    }
+
+    /// The process that was started.
+    pub(crate) fn launcher(&self) -> u32 {
+        self.pid
+    }
+
+    /// From now on it must end within `bound`.
+    pub(crate) fn within(mut self, bound: Duration) -> Running {
+        self.deadline = Instant::now() + bound;
+        self
+    }
+
+    /// Waits for its end, and that no process of the run is left.
+    pub(crate) fn finish(self) -> Ended {
+        let rest = self.deadline.saturating_duration_since(Instant::now());
+        let Ok(status) = self.ended.recv_timeout(rest) else { self.give_up("did not end in time") };
+        // Whoever outlives the launcher has little time left, too.
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !left(&self.mark).is_empty() {
+            if Instant::now() > deadline {
+                self.give_up(&format!("left processes behind: {:?}", left(&self.mark)));
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        let closed = |text: &Text| text.wait(deadline, |_, closed| closed);
+        if !closed(&self.stdout) || !closed(&self.stderr) {
+            self.give_up("ended, but somebody still holds its output");
+        }
+        let code = status.code().unwrap_or_else(|| 128 + status.signal().expect("no code, so a signal"));
+        Ended { words: self.words, code, stdout: self.stdout.now(), stderr: self.stderr.now() }
+    }
+
+    fn give_up(&self, what: &str) -> ! {
+        for pid in left(&self.mark) {
+            kill(pid);
+        }
+        panic!("{what}: {}\n{}", self.words, outputs(&self.stdout.now(), &self.stderr.now()));
+    }
+}
+
+/// Ends one process that a test has started.
+pub(crate) fn kill(pid: u32) {
+    // A failure only says that the process ended by itself meanwhile.
+    Command::new("kill").args(["-KILL", &pid.to_string()]).status().expect("kill is there");
+}
+
+/// The living processes of a run.
+fn left(mark: &str) -> BTreeSet<u32> {
+    let mark = format!("{MARK}={mark}");
+    let processes = fs::read_dir("/proc").expect("Linux has /proc");
+    processes
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|pid| {
+            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
+        })
+        .collect()
+}
+
+/// What a process prints, as it comes.
+struct Text {
+    state: Mutex<(Vec<u8>, bool)>,
+    changed: Condvar,
+}
+
+impl Text {
+    fn collect(mut from: impl Read + Send + 'static) -> Arc<Text> {
+        let text = Arc::new(Text { state: Mutex::default(), changed: Condvar::new() });
+        let collector = Arc::clone(&text);
+        thread::spawn(move || {
+            let mut buffer = [0; 4_096];
+            loop {
+                let count = from.read(&mut buffer).unwrap_or(0);
+                let mut state = collector.state.lock().expect("no holder panics");
+                state.0.extend_from_slice(&buffer[..count]);
+                state.1 = count == 0;
+                collector.changed.notify_all();
+                if count == 0 {
+                    return;
+                }
+            }
+        });
+        text
+    }
+
+    /// Waits for something about the text and whether it is complete; false when it is too late.
+    fn wait(&self, deadline: Instant, reached: impl Fn(&str, bool) -> bool) -> bool {
+        let rest = deadline.saturating_duration_since(Instant::now());
+        let state = self.state.lock().expect("no holder panics");
+        let waiting = |state: &mut (Vec<u8>, bool)| !reached(&String::from_utf8_lossy(&state.0), state.1);
+        !self.changed.wait_timeout_while(state, rest, waiting).expect("no holder panics").1.timed_out()
+    }
+
+    fn now(&self) -> String {
+        String::from_utf8_lossy(&self.state.lock().expect("no holder panics").0).into_owned()
+    }
+}
+
+/// How a run ended.
+pub(crate) struct Ended {
+    words: String,
+    /// The exit code, or 128 and the signal.
+    pub(crate) code: i32,
+    /// All of stdout.
+    pub(crate) stdout: String,
+    /// All of stderr.
+    pub(crate) stderr: String,
+}
+
+impl Ended {
+    /// It ended with `code`.
+    #[track_caller]
+    pub(crate) fn with_code(self, code: i32) -> Ended {
+        let Ended { words, code: found, stdout, stderr } = &self;
+        assert_eq!(*found, code, "the code of {words}\n{}", outputs(stdout, stderr));
+        self
+    }
+
+    /// It ended with 0, and the last line of stdout is `ok name ..`.
+    #[track_caller]
+    pub(crate) fn ok(self, name: &str) -> Ended {
+        let ended = self.with_code(0);
+        let last = ended.stdout.lines().last().unwrap_or_default();
+        assert!(
+            last.strip_prefix("ok ").is_some_and(|last| last.split(' ').next() == Some(name)),
+            "{} ended with {last:?}\n{}",
+            ended.words,
+            outputs(&ended.stdout, &ended.stderr)
+        );
+        ended
+    }
+
+    /// stderr contains all of `parts`.
+    #[track_caller]
+    pub(crate) fn says(self, parts: &[&str]) -> Ended {
+        for part in parts {
+            assert!(
+                self.stderr.contains(part),
+                "no {part:?} on stderr of {}\n{}",
+                self.words,
+                outputs(&self.stdout, &self.stderr)
+            );
+        }
+        self
+    }
+}
+
+fn outputs(stdout: &str, stderr: &str) -> String {
+    format!("--- stdout\n{stdout}--- stderr\n{stderr}---")
+}
+
+/// A directory for the files of one test; it goes when the test ends.
+pub(crate) struct Scratch(PathBuf);
+
+impl Scratch {
+    /// A new, empty one.
+    pub(crate) fn new() -> Scratch {
+        let name = format!("{}-{}", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed));
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::create_dir_all(&path).expect("cargo gives us a directory to write to");
+        Scratch(path)
+    }
+
+    /// The path of a file in it.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            eprintln!("{} stays behind: {error}", self.0.display());
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! A node that is killed takes the program with it, soon and with words.
+
+use std::time::Duration;
+
+use crate::harness::{kill, scenario};
+
+/// What is promised from the death of a node to the end of the program.
+const BOUND: Duration = Duration::from_secs(5);
+
+fn kill_node(nodes: usize, rank: usize) {
+    let running = scenario(nodes, "run_on").start();
+    let stdout = running.wait_for("all run\n");
+    let prefix = format!("node {rank} is process ");
+    let pid: u32 =
+        stdout.lines().find_map(|line| line.strip_prefix(&prefix)?.parse().ok()).expect("it says so");
+    kill(pid);
+    let ended = running.within(BOUND).finish().with_code(137);
+    let ours: Vec<_> = ended.stderr.lines().filter(|line| line.starts_with("dstd:")).collect();
+    let first = ours.first().expect("the launcher says why");
+    assert!(first.contains(&format!("node {rank}")), "not the root cause first: {ours:?}");
+    ended.says(&[&pid.to_string()]);
+}
+
+#[test]
+fn node_0_of_2() {
+    kill_node(2, 0);
+}
+
+#[test]
+fn node_1_of_2() {
+    kill_node(2, 1);
+}
+
+#[test]
+fn node_0_of_3() {
+    kill_node(3, 0);
+}
+
+#[test]
+fn node_1_of_3() {
+    kill_node(3, 1);
+}
+
+#[test]
+fn node_2_of_3() {
+    kill_node(3, 2);
+}
+
+#[test]
+fn killing_the_launcher_leaves_nobody_behind() {
+    let running = scenario(3, "run_on").start();
+    running.wait_for("all run\n");
+    kill(running.launcher());
+    running.within(BOUND).finish().with_code(137);
+}

@@ -1,0 +1,104 @@
+//! `--report-json` is written however the run ends, with all its keys.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::harness::{Run, Scratch, kill, program, scenario};
+
+const KEYS: &[&str] =
+    &["schema", "job", "program", "args", "transport", "engine", "mode", "wall_s", "exit", "nodes"];
+const EXIT_KEYS: &[&str] = &["origin", "node", "code", "reason"];
+const NODE_KEYS: &[&str] =
+    &["rank", "host", "pid", "threads_run", "peak_rss_bytes", "sent", "faults", "remote_frees", "futex"];
+
+fn has_keys(value: &Value, keys: &[&str]) {
+    for key in keys {
+        assert!(value.get(key).is_some(), "no {key:?} in {value}");
+    }
+}
+
+/// Runs it to its end with a report, checks that the report is whole, and returns it.
+fn report(run: Run, nodes: usize, code: i32) -> Value {
+    let scratch = Scratch::new();
+    let file = scratch.file("report.json");
+    run.option("--report-json").option(&file).finish().with_code(code);
+    read(&fs::read_to_string(file).expect("the report is written"), nodes)
+}
+
+fn read(text: &str, nodes: usize) -> Value {
+    let report: Value = serde_json::from_str(text).expect("the report is JSON");
+    has_keys(&report, KEYS);
+    has_keys(&report["exit"], EXIT_KEYS);
+    let listed = report["nodes"].as_array().expect("a list of nodes");
+    assert_eq!(listed.len(), nodes);
+    for (rank, node) in listed.iter().enumerate() {
+        has_keys(node, NODE_KEYS);
+        has_keys(&node["faults"], &["read", "write", "upgrade"]);
+        has_keys(&node["futex"], &["wait", "wake"]);
+        assert_eq!(node["rank"], rank);
+        for sent in node["sent"].as_object().expect("an object by kind of message").values() {
+            has_keys(sent, &["messages", "bytes"]);
+        }
+    }
+    report
+}
+
+fn number(value: &Value) -> u64 {
+    value.as_u64().expect("a whole number")
+}
+
+#[test]
+fn of_a_run_that_passes() {
+    let report = report(scenario(3, "reads_collections").argument("--top").argument("5"), 3, 0);
+    assert_eq!(report["args"], serde_json::json!(["reads_collections", "--top", "5"]));
+    assert_eq!(report["transport"], "tcp");
+    assert_eq!(report["exit"]["code"], 0);
+    assert!(report["wall_s"].as_f64().expect("seconds") > 0.0);
+    for node in report["nodes"].as_array().expect("a list") {
+        assert!(number(&node["threads_run"]) > 0, "{node}");
+        assert!(number(&node["peak_rss_bytes"]) > 1 << 20, "{node}");
+        let messages =
+            node["sent"].as_object().expect("an object").values().map(|kind| number(&kind["messages"]));
+        assert!(messages.sum::<u64>() > 0, "{node}");
+    }
+    // The last node built what nodes 0 and 1 read.
+    for rank in [0, 1] {
+        assert!(number(&report["nodes"][rank]["faults"]["read"]) > 10, "{report}");
+    }
+}
+
+#[test]
+fn of_a_run_that_exits_elsewhere() {
+    let report = report(scenario(2, "exit_last"), 2, 7);
+    assert_eq!((&report["exit"]["code"], &report["exit"]["node"]), (&Value::from(7), &Value::from(1)));
+}
+
+#[test]
+fn of_a_run_that_is_stopped() {
+    let report = report(scenario(2, "private_mapping"), 2, 72);
+    assert_eq!((&report["exit"]["code"], &report["exit"]["node"]), (&Value::from(72), &Value::from(1)));
+    assert!(report["exit"]["reason"].as_str().expect("words").contains("touched"), "{report}");
+}
+
+#[test]
+fn of_a_run_that_never_starts() {
+    let leave = "if [ \"$DSTD_RANK\" = 1 ]; then exit 3; else exec sleep 60; fi";
+    let report = report(program(2, "/bin/sh", ["-c", leave]), 2, 3);
+    assert_eq!((&report["exit"]["code"], &report["exit"]["node"]), (&Value::from(3), &Value::from(1)));
+}
+
+#[test]
+fn of_a_run_that_loses_a_node() {
+    let scratch = Scratch::new();
+    let file = scratch.file("report.json");
+    let running = scenario(2, "run_on").option("--report-json").option(&file).start();
+    let stdout = running.wait_for("all run\n");
+    let pid = stdout.lines().find_map(|line| line.strip_prefix("node 1 is process ")?.parse().ok());
+    kill(pid.expect("it says so"));
+    running.finish().with_code(137);
+    let report = read(&fs::read_to_string(file).expect("the report is written"), 2);
+    assert_eq!((&report["exit"]["code"], &report["exit"]["node"]), (&Value::from(137), &Value::from(1)));
+    assert_eq!(report["nodes"][1]["pid"], pid.expect("it says so"));
+    assert!(number(&report["nodes"][0]["threads_run"]) > 0);
+}

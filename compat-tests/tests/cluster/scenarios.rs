@@ -1,0 +1,63 @@
+//! Every scenario, on two and on three nodes and without a launcher.
+
+use std::collections::BTreeSet;
+
+use crate::harness::{SCENARIOS, alone, scenario};
+
+macro_rules! scenarios {
+    ($($name:ident)*) => {
+        const NAMES: &[&str] = &[$(stringify!($name)),*];
+        $(
+            mod $name {
+                use super::*;
+
+                #[test]
+                fn on_2_nodes() {
+                    scenario(2, stringify!($name)).finish().ok(stringify!($name));
+                }
+
+                #[test]
+                fn on_3_nodes() {
+                    scenario(3, stringify!($name)).finish().ok(stringify!($name));
+                }
+            }
+        )*
+    };
+}
+
+scenarios! {
+    reads_collections reads_moved reads_dyn
+    arc_mutex arc_atomic rwlock word_map once barrier condvar wait_timeout park park_timeout
+    mpsc_strings mpsc_boxes sync_channel disconnect
+    slice_64mib main_locals nested_scopes
+    statics_program statics_third statics_big
+    false_sharing two_pages foreign_drops drop_glue
+    println_order print_partial print_locked
+    panic_payloads panic_poison panic_unwinds panic_scope
+    thread_ids thread_names thread_local_drop thread_many thread_deep thread_once placement
+    parallelism environment environment_changed
+    file_buffers socket_buffers command
+    litmus_sb litmus_mp litmus_iriw litmus_cas random_atomics
+    crossbeam serde_json
+    detached
+}
+
+#[test]
+fn the_tests_name_all_scenarios() {
+    let listed = alone(SCENARIOS, ["list"]).finish().with_code(0);
+    assert_eq!(listed.stdout.lines().collect::<BTreeSet<_>>(), NAMES.iter().copied().collect());
+}
+
+#[test]
+fn a_program_without_a_launcher_is_one_node() {
+    for name in NAMES {
+        alone(SCENARIOS, [*name]).finish().ok(name);
+    }
+}
+
+#[test]
+fn a_launched_program_may_have_one_node() {
+    for name in ["reads_dyn", "condvar", "statics_program", "panic_payloads", "thread_ids"] {
+        scenario(1, name).finish().ok(name);
+    }
+}

@@ -1,0 +1,47 @@
+//! Memory and descriptors that may not be shared: the program is told so, in words.
+
+use crate::harness::{Ended, scenario};
+
+/// stderr names an address on the page of the one that was printed.
+fn names_address(ended: &Ended) -> bool {
+    let address = |text: &str| {
+        u64::from_str_radix(text.split("0x").nth(1)?.split(|c: char| !c.is_ascii_hexdigit()).next()?, 16).ok()
+    };
+    let printed = ended.stdout.lines().find_map(|line| address(line.strip_prefix("address ")?));
+    let printed = printed.expect("the scenario prints it first");
+    let mut words = ended.stderr.split_inclusive("0x").skip(1).map(|after| format!("0x{after}"));
+    words.any(|word| address(&word).is_some_and(|named| named >> 12 == printed >> 12))
+}
+
+fn stops(name: &str, kind: &str) {
+    for nodes in [2, 3] {
+        let last = format!("node {} touched", nodes - 1);
+        let ended = scenario(nodes, name).finish().with_code(72).says(&["dstd:", &last, kind, "of node 0"]);
+        assert!(names_address(&ended), "the address is not named: {}{}", ended.stdout, ended.stderr);
+        assert!(!ended.stdout.contains("went on"));
+    }
+}
+
+#[test]
+fn a_lent_thread_local() {
+    stops("lent_thread_local", "thread-local");
+}
+
+#[test]
+fn a_private_mapping() {
+    stops("private_mapping", "mapping");
+}
+
+#[test]
+fn a_foreign_descriptor_is_refused_and_its_owner_named() {
+    for nodes in [2, 3] {
+        let ended = scenario(nodes, "foreign_file").finish().ok("foreign_file");
+        let number = ended.stdout.split("fd: ").nth(1).and_then(|rest| rest.split([',', ' ']).next());
+        let number = number.expect("Debug of a file shows its number");
+        let ours: Vec<_> = ended.stderr.lines().filter(|line| line.starts_with("dstd:")).collect();
+        assert!(
+            ours.iter().any(|line| line.contains(&format!("descriptor {number}")) && line.contains("node 0")),
+            "{ours:?} do not name the owner of {number}"
+        );
+    }
+}

@@ -1,0 +1,475 @@
+//! The environment that a launcher gives a node.
+//!
+//! | variable | content | set by |
+//! |---|---|---|
+//! | `DSTD_JOB_ID` | name of the job | launcher |
+//! | `DSTD_RANK`, `DSTD_SIZE`, `DSTD_LOCAL_RANK` | this node, number of nodes, this node among those of its host | launcher |
+//! | `DSTD_CONTROLLER` | `ip:port` of the launcher | launcher |
+//! | `DSTD_CRED_FD` | descriptor from which the 32 bytes of the secret are read | launcher |
+//! | `DSTD_STATS_FD` | descriptor of the statistics block | launcher |
+//! | `DSTD_CONNECT_TIMEOUT_MS` | bound of the start, in milliseconds | launcher |
+//! | `DSTD_HEAP_BYTES` | size of a node's heap | launcher or user |
+//! | `DSTD_PLACEMENT` | where spawned threads run | launcher or user |
+//! | `DSTD_TRANSPORT` | how nodes talk | launcher or user |
+//! | `DSTD_NO_DIRECT` | `1`: nodes of one host do not map each other's memory | launcher or user |
+//! | `DSTD_THREADS` | user threads a node offers | launcher or user |
+//! | `DSTD_PRIVATE_STATICS` | `1`: statics stay private to a node | launcher or user |
+//! | `DSTD_VERBOSE` | 0 to 255 | launcher or user |
+//!
+//! A program that finds none of the launcher's variables runs as one node. One that finds some of
+//! them but not all was launched badly and must fail; it never falls back to one node silently.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::net::SocketAddr;
+use std::os::fd::RawFd;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Every variable, by name.
+pub mod name {
+    #![allow(missing_docs, reason = "named like the variables, explained by the table above")]
+    pub const JOB_ID: &str = "DSTD_JOB_ID";
+    pub const RANK: &str = "DSTD_RANK";
+    pub const SIZE: &str = "DSTD_SIZE";
+    pub const LOCAL_RANK: &str = "DSTD_LOCAL_RANK";
+    pub const CONTROLLER: &str = "DSTD_CONTROLLER";
+    pub const CRED_FD: &str = "DSTD_CRED_FD";
+    pub const STATS_FD: &str = "DSTD_STATS_FD";
+    pub const CONNECT_TIMEOUT_MS: &str = "DSTD_CONNECT_TIMEOUT_MS";
+    pub const HEAP_BYTES: &str = "DSTD_HEAP_BYTES";
+    pub const PLACEMENT: &str = "DSTD_PLACEMENT";
+    pub const TRANSPORT: &str = "DSTD_TRANSPORT";
+    pub const NO_DIRECT: &str = "DSTD_NO_DIRECT";
+    pub const THREADS: &str = "DSTD_THREADS";
+    pub const PRIVATE_STATICS: &str = "DSTD_PRIVATE_STATICS";
+    pub const VERBOSE: &str = "DSTD_VERBOSE";
+}
+
+const MEMBERSHIP: [&str; 8] = [
+    name::JOB_ID,
+    name::RANK,
+    name::SIZE,
+    name::LOCAL_RANK,
+    name::CONTROLLER,
+    name::CRED_FD,
+    name::STATS_FD,
+    name::CONNECT_TIMEOUT_MS,
+];
+
+const ALL: [&str; 15] = [
+    name::JOB_ID,
+    name::RANK,
+    name::SIZE,
+    name::LOCAL_RANK,
+    name::CONTROLLER,
+    name::CRED_FD,
+    name::STATS_FD,
+    name::CONNECT_TIMEOUT_MS,
+    name::HEAP_BYTES,
+    name::PLACEMENT,
+    name::TRANSPORT,
+    name::NO_DIRECT,
+    name::THREADS,
+    name::PRIVATE_STATICS,
+    name::VERBOSE,
+];
+
+/// The variables a node removes after it has read them, so that the user's program and the
+/// commands it starts do not see them.
+pub const fn names() -> &'static [&'static str] {
+    &ALL
+}
+
+/// A variable that cannot be used.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum EnvError {
+    /// Some variables of a launcher are there and this one is not.
+    Missing {
+        /// The variable that is missing.
+        name: &'static str,
+    },
+    /// The variable's value cannot be understood.
+    Invalid {
+        /// The variable.
+        name: &'static str,
+        /// Its value.
+        value: String,
+        /// What was expected.
+        expected: &'static str,
+    },
+}
+
+impl EnvError {
+    /// The status with which a node ends that finds this.
+    pub const fn exit_code(&self) -> i32 {
+        crate::exit::USAGE
+    }
+}
+
+impl fmt::Display for EnvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            EnvError::Missing { name } => write!(
+                f,
+                "{name} is not set although other variables of a launcher are: start the program with dstd-launch, or unset them all to run as one node"
+            ),
+            EnvError::Invalid { name, value, expected } => {
+                write!(f, "{name}={value:?} cannot be used: it must be {expected}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for EnvError {}
+
+/// A text names none of the choices.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct UnknownName {
+    /// The choices that exist.
+    pub choices: &'static str,
+}
+
+impl fmt::Display for UnknownName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "there is {}", self.choices)
+    }
+}
+
+impl std::error::Error for UnknownName {}
+
+macro_rules! named {
+    ($type:ident, $choices:literal, $($variant:ident = $text:literal),+) => {
+        impl $type {
+            /// All choices that exist.
+            pub const ALL: &'static [$type] = &[$($type::$variant),+];
+
+            /// The name used on the command line.
+            pub const fn name(self) -> &'static str {
+                match self { $($type::$variant => $text),+ }
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.name())
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = UnknownName;
+            fn from_str(text: &str) -> Result<$type, UnknownName> {
+                match text {
+                    $($text => Ok($type::$variant),)+
+                    _ => Err(UnknownName { choices: $choices }),
+                }
+            }
+        }
+    };
+}
+
+/// Where a spawned thread runs.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Placement {
+    /// On the node that spawns it.
+    Local,
+    /// On each node in turn.
+    RoundRobin,
+    /// On the node that runs the fewest threads.
+    #[default]
+    LeastLoaded,
+    /// Always on another node, if there is one: for tests.
+    Remote,
+}
+
+named!(
+    Placement,
+    "local, round-robin, least-loaded or remote",
+    Local = "local",
+    RoundRobin = "round-robin",
+    LeastLoaded = "least-loaded",
+    Remote = "remote"
+);
+
+/// How nodes talk.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Transport {
+    /// TCP sockets.
+    #[default]
+    Tcp,
+}
+
+named!(Transport, "tcp", Tcp = "tcp");
+
+/// What a user may choose about a run, with or without a launcher.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Options {
+    /// Size of a node's heap; `None`: the runtime's default.
+    pub heap_bytes: Option<u64>,
+    /// Where spawned threads run.
+    pub placement: Placement,
+    /// How nodes talk.
+    pub transport: Transport,
+    /// Nodes of one host do not map each other's memory.
+    pub no_direct: bool,
+    /// User threads a node offers; `None`: its CPUs.
+    pub threads: Option<u32>,
+    /// Statics stay private to a node.
+    pub private_statics: bool,
+    /// How much the runtime says about itself on stderr.
+    pub verbose: u8,
+}
+
+impl Options {
+    /// Reads the options from the environment of this process.
+    ///
+    /// # Errors
+    /// When a variable is set to something that cannot be used.
+    pub fn from_env() -> Result<Options, EnvError> {
+        Options::from_lookup(&process_env)
+    }
+
+    /// Reads the options from `lookup`.
+    ///
+    /// # Errors
+    /// When a variable is set to something that cannot be used.
+    pub fn from_lookup(lookup: &Lookup<'_>) -> Result<Options, EnvError> {
+        let positive = "a whole number above 0";
+        let flag = |name| match get(lookup, name, "0 or 1", |text| match text {
+            "0" => Some(false),
+            "1" => Some(true),
+            _ => None,
+        }) {
+            Ok(flag) => Ok(flag.unwrap_or(false)),
+            Err(error) => Err(error),
+        };
+        Ok(Options {
+            heap_bytes: get(lookup, name::HEAP_BYTES, positive, |t| t.parse().ok().filter(|&n| n > 0))?,
+            placement: get(lookup, name::PLACEMENT, "local, round-robin, least-loaded or remote", |t| {
+                t.parse().ok()
+            })?
+            .unwrap_or_default(),
+            transport: get(lookup, name::TRANSPORT, "tcp", |t| t.parse().ok())?.unwrap_or_default(),
+            no_direct: flag(name::NO_DIRECT)?,
+            threads: get(lookup, name::THREADS, positive, |t| t.parse().ok().filter(|&n| n > 0))?,
+            private_statics: flag(name::PRIVATE_STATICS)?,
+            verbose: get(lookup, name::VERBOSE, "a number from 0 to 255", |t| t.parse().ok())?.unwrap_or(0),
+        })
+    }
+
+    /// The variables that carry these options to a node.
+    pub fn to_vars(&self) -> Vec<(&'static str, String)> {
+        let flag = |on: bool| if on { "1" } else { "0" }.to_owned();
+        let mut vars = vec![
+            (name::PLACEMENT, self.placement.to_string()),
+            (name::TRANSPORT, self.transport.to_string()),
+            (name::NO_DIRECT, flag(self.no_direct)),
+            (name::PRIVATE_STATICS, flag(self.private_statics)),
+            (name::VERBOSE, self.verbose.to_string()),
+        ];
+        vars.extend(self.heap_bytes.map(|bytes| (name::HEAP_BYTES, bytes.to_string())));
+        vars.extend(self.threads.map(|threads| (name::THREADS, threads.to_string())));
+        vars
+    }
+}
+
+/// Membership in a launched program.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NodeEnv {
+    /// Name of the job.
+    pub job_id: String,
+    /// This node.
+    pub rank: u16,
+    /// How many nodes there are.
+    pub size: u16,
+    /// This node among those of its host.
+    pub local_rank: u16,
+    /// Where the launcher listens.
+    pub controller: SocketAddr,
+    /// Descriptor from which the secret is read.
+    pub cred_fd: RawFd,
+    /// Descriptor of the statistics block.
+    pub stats_fd: RawFd,
+    /// Bound of the start.
+    pub connect_timeout: Duration,
+    /// What the user chose.
+    pub options: Options,
+}
+
+impl NodeEnv {
+    /// Reads the membership from the environment of this process; `None` without a launcher.
+    ///
+    /// # Errors
+    /// When a variable of the launcher is missing or cannot be understood.
+    pub fn from_env() -> Result<Option<NodeEnv>, EnvError> {
+        NodeEnv::from_lookup(&process_env)
+    }
+
+    /// Reads the membership from `lookup`; `None` when no variable of a launcher is set.
+    ///
+    /// # Errors
+    /// When a variable of the launcher is missing or cannot be understood.
+    pub fn from_lookup(lookup: &Lookup<'_>) -> Result<Option<NodeEnv>, EnvError> {
+        if MEMBERSHIP.iter().all(|name| lookup(name).is_none()) {
+            return Ok(None);
+        }
+        let size_max = dstd_addr::NODES_MAX;
+        let size = need(lookup, name::SIZE, "a number from 1 to 64", |t| {
+            t.parse().ok().filter(|n| (1..=size_max).contains(n))
+        })?;
+        let rank = |t: &str| t.parse().ok().filter(|&rank| rank < size);
+        let fd = |t: &str| t.parse().ok().filter(|&fd: &RawFd| fd > 2);
+        Ok(Some(NodeEnv {
+            job_id: need(lookup, name::JOB_ID, "a text", |t| (!t.is_empty()).then(|| t.to_owned()))?,
+            rank: need(lookup, name::RANK, "a number below DSTD_SIZE", rank)?,
+            size,
+            local_rank: need(lookup, name::LOCAL_RANK, "a number below DSTD_SIZE", rank)?,
+            controller: need(lookup, name::CONTROLLER, "ip:port", |t| t.parse().ok())?,
+            cred_fd: need(lookup, name::CRED_FD, "a descriptor above 2", fd)?,
+            stats_fd: need(lookup, name::STATS_FD, "a descriptor above 2", fd)?,
+            connect_timeout: need(lookup, name::CONNECT_TIMEOUT_MS, "milliseconds", |t| {
+                t.parse().ok().map(Duration::from_millis)
+            })?,
+            options: Options::from_lookup(lookup)?,
+        }))
+    }
+
+    /// The variables that carry this membership to a node.
+    pub fn to_vars(&self) -> Vec<(&'static str, String)> {
+        let mut vars = vec![
+            (name::JOB_ID, self.job_id.clone()),
+            (name::RANK, self.rank.to_string()),
+            (name::SIZE, self.size.to_string()),
+            (name::LOCAL_RANK, self.local_rank.to_string()),
+            (name::CONTROLLER, self.controller.to_string()),
+            (name::CRED_FD, self.cred_fd.to_string()),
+            (name::STATS_FD, self.stats_fd.to_string()),
+            (name::CONNECT_TIMEOUT_MS, self.connect_timeout.as_millis().to_string()),
+        ];
+        vars.extend(self.options.to_vars());
+        vars
+    }
+}
+
+/// Finds the value of a variable.
+pub type Lookup<'a> = dyn Fn(&str) -> Option<OsString> + 'a;
+
+fn process_env(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+fn get<T>(
+    lookup: &Lookup<'_>,
+    name: &'static str,
+    expected: &'static str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<Option<T>, EnvError> {
+    let Some(value) = lookup(name) else { return Ok(None) };
+    match value.to_str().and_then(parse) {
+        Some(parsed) => Ok(Some(parsed)),
+        None => Err(EnvError::Invalid { name, value: value.to_string_lossy().into_owned(), expected }),
+    }
+}
+
+fn need<T>(
+    lookup: &Lookup<'_>,
+    name: &'static str,
+    expected: &'static str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<T, EnvError> {
+    get(lookup, name, expected, parse)?.ok_or(EnvError::Missing { name })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    fn member() -> NodeEnv {
+        NodeEnv {
+            job_id: "j1".to_owned(),
+            rank: 1,
+            size: 3,
+            local_rank: 1,
+            controller: "127.0.0.1:4000".parse().expect("an address"),
+            cred_fd: 3,
+            stats_fd: 4,
+            connect_timeout: Duration::from_millis(1500),
+            options: Options {
+                heap_bytes: Some(1 << 32),
+                placement: Placement::Remote,
+                transport: Transport::Tcp,
+                no_direct: true,
+                threads: Some(4),
+                private_statics: true,
+                verbose: 2,
+            },
+        }
+    }
+
+    fn parse(vars: &BTreeMap<&str, String>) -> Result<Option<NodeEnv>, EnvError> {
+        NodeEnv::from_lookup(&|name| vars.get(name).map(OsString::from))
+    }
+
+    #[test]
+    fn what_a_launcher_writes_a_node_reads() {
+        let vars: BTreeMap<_, _> = member().to_vars().into_iter().collect();
+        assert_eq!(parse(&vars), Ok(Some(member())));
+        assert!(vars.keys().all(|name| names().contains(name)), "a node removes all it was given");
+        assert_eq!(vars.len(), names().len());
+    }
+
+    #[test]
+    fn no_variable_is_one_node_and_half_of_them_is_an_error() {
+        assert_eq!(parse(&BTreeMap::new()), Ok(None));
+        for missing in MEMBERSHIP {
+            let mut vars: BTreeMap<_, _> = member().to_vars().into_iter().collect();
+            vars.remove(missing);
+            assert_eq!(parse(&vars), Err(EnvError::Missing { name: missing }));
+        }
+    }
+
+    #[test]
+    fn options_alone_do_not_make_a_member() {
+        let vars: BTreeMap<_, _> = member().options.to_vars().into_iter().collect();
+        assert_eq!(parse(&vars), Ok(None));
+        let options = Options::from_lookup(&|name| vars.get(name).map(OsString::from));
+        assert_eq!(options, Ok(member().options));
+        assert_eq!(Options::from_lookup(&|_| None), Ok(Options::default()));
+    }
+
+    #[test]
+    fn a_bad_value_is_an_error_that_names_its_variable() {
+        for (name, value) in [
+            (name::RANK, "3"),
+            (name::RANK, "-1"),
+            (name::LOCAL_RANK, "3"),
+            (name::SIZE, "0"),
+            (name::SIZE, "65"),
+            (name::CONTROLLER, "localhost:1"),
+            (name::CRED_FD, "2"),
+            (name::STATS_FD, "x"),
+            (name::CONNECT_TIMEOUT_MS, "10s"),
+            (name::HEAP_BYTES, "4G"),
+            (name::HEAP_BYTES, "0"),
+            (name::PLACEMENT, "anywhere"),
+            (name::TRANSPORT, "rdma"),
+            (name::NO_DIRECT, "yes"),
+            (name::THREADS, "0"),
+            (name::PRIVATE_STATICS, ""),
+            (name::VERBOSE, "256"),
+            (name::JOB_ID, ""),
+        ] {
+            let mut vars: BTreeMap<_, _> = member().to_vars().into_iter().collect();
+            vars.insert(name, value.to_owned());
+            match parse(&vars) {
+                Err(error @ EnvError::Invalid { name: named, .. }) => {
+                    assert_eq!(named, name);
+                    assert!(error.to_string().starts_with(&format!("{name}={value:?}")), "{error}");
+                }
+                other => panic!("{name}={value:?} gave {other:?}"),
+            }
+        }
+    }
+}

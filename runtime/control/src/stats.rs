@@ -1,0 +1,336 @@
+//! A node's counters and last words, in memory that outlives it.
+//!
+//! *Invariants.* The launcher makes one block a node and maps it; the node maps the same memory.
+//! What the node has stored before it dies, by whatever death, the launcher can read afterwards:
+//! the memory belongs to the memfd, not to a process.
+//!
+//! *Layout* (version 1; all `u64`, little-endian as the host):
+//! ```text
+//! version phase | ending origin code reason_len | threads_run peak_rss_bytes remote_frees
+//! | faults read write upgrade | futex wait wake | sent[32] { messages, bytes } | reason[512 bytes]
+//! ```
+//!
+//! *Who may touch what, when.* The node writes, any thread, relaxed: each number stands alone. Only
+//! `ending` is released, and acquired by the launcher, so that the words before it are whole. The
+//! launcher reads at any time and writes only `version`, before the node starts.
+//!
+//! *Why not safe code.* Memory shared by two processes has no safe wrapper in std.
+
+use std::io;
+use std::mem::size_of;
+use std::ops::Deref;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::ptr::NonNull;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+/// Changes with the layout of [`Stats`].
+pub const VERSION: u64 = 1;
+/// Room for kinds of messages.
+pub const KINDS_MAX: usize = 32;
+/// A longer reason is cut.
+pub const REASON_BYTES_MAX: usize = 512;
+
+/// The names of message kinds, in the order of their numbers.
+pub const KINDS: &[&str] = &[
+    "page_request",
+    "page_grant",
+    "page_fetch",
+    "page_return",
+    "page_invalidate",
+    "page_invalidated",
+    "futex_wait",
+    "futex_armed",
+    "futex_cancel",
+    "futex_cancelled",
+    "futex_woken",
+    "futex_wake",
+    "futex_wake_done",
+    "free",
+    "ship",
+];
+
+const _: () = assert!(KINDS.len() <= KINDS_MAX);
+
+/// What was sent of one kind of message.
+#[repr(C)]
+#[derive(Debug, Default)]
+pub struct Sent {
+    /// How many messages.
+    pub messages: AtomicU64,
+    /// Their bytes, headers included.
+    pub bytes: AtomicU64,
+}
+
+/// How an orderly end began.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ExitKind {
+    /// `main` returned or panicked on node 0.
+    Main,
+    /// A thread on the origin called `process::exit`.
+    Exit,
+}
+
+/// How a node says it ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// It has not said anything: it runs, or died.
+    None,
+    /// An orderly end of the whole program.
+    Goodbye {
+        /// How it began.
+        kind: ExitKind,
+        /// On which node.
+        origin: u16,
+        /// The program's exit code.
+        code: i32,
+    },
+    /// dstd stopped the program on this node.
+    Stop {
+        /// 64 to 72.
+        code: i32,
+        /// Why.
+        reason: String,
+    },
+    /// The connection to a peer broke.
+    Lost {
+        /// The peer.
+        peer: u16,
+    },
+}
+
+const ENDING_NONE: u64 = 0;
+const ENDING_MAIN: u64 = 1;
+const ENDING_EXIT: u64 = 2;
+const ENDING_STOP: u64 = 3;
+const ENDING_LOST: u64 = 4;
+/// Somebody is writing its last words; for the reader as good as nothing.
+const ENDING_WRITING: u64 = u64::MAX;
+
+/// How far a node has come.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Phase {
+    /// Nothing of dstd has run in it.
+    Born,
+    /// It has mapped its statistics.
+    Booting,
+    /// All nodes were ready; user code may run.
+    Running,
+}
+
+/// The block itself. Counters are added to directly, relaxed.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Stats {
+    version: AtomicU64,
+    phase: AtomicU64,
+    ending: AtomicU64,
+    origin: AtomicU64,
+    code: AtomicU64,
+    reason_len: AtomicU64,
+    /// User threads that ran on this node, `main` included.
+    pub threads_run: AtomicU64,
+    /// The most memory the process had resident. The launcher takes the larger of this and what the kernel says.
+    pub peak_rss_bytes: AtomicU64,
+    /// Allocations of other nodes that this node gave back.
+    pub remote_frees: AtomicU64,
+    /// Read faults on absent pages.
+    pub faults_read: AtomicU64,
+    /// Write faults on absent pages.
+    pub faults_write: AtomicU64,
+    /// Write faults on pages that were readable.
+    pub faults_upgrade: AtomicU64,
+    /// Waits on words with a home.
+    pub futex_wait: AtomicU64,
+    /// Wakes on words with a home.
+    pub futex_wake: AtomicU64,
+    /// What was sent, by kind of message.
+    pub sent: [Sent; KINDS_MAX],
+    reason: [AtomicU64; REASON_BYTES_MAX / 8],
+}
+
+impl Stats {
+    /// Counts a message of `kind`; kinds beyond [`KINDS_MAX`] are counted as the last one.
+    pub fn add_sent(&self, kind: usize, bytes: u64) {
+        let sent = &self.sent[kind.min(KINDS_MAX - 1)];
+        sent.messages.fetch_add(1, Relaxed);
+        sent.bytes.fetch_add(bytes, Relaxed);
+    }
+
+    /// Notes that all nodes were ready and user code may run.
+    pub fn set_running(&self) {
+        self.phase.store(Phase::Running as u64, Relaxed);
+    }
+
+    /// How far the node has come.
+    pub fn phase(&self) -> Phase {
+        match self.phase.load(Relaxed) {
+            0 => Phase::Born,
+            1 => Phase::Booting,
+            _ => Phase::Running,
+        }
+    }
+
+    /// The last thing before an orderly end: how and on which node it began, and the program's exit
+    /// code. A node that ends without has failed. The first last words of a node count.
+    pub fn goodbye(&self, kind: ExitKind, origin: u16, code: i32) {
+        let ending = match kind {
+            ExitKind::Main => ENDING_MAIN,
+            ExitKind::Exit => ENDING_EXIT,
+        };
+        self.end(ending, origin, code, "");
+    }
+
+    /// The last thing before dstd itself stops the program on this node with `code` (64 to 72).
+    pub fn stop(&self, code: i32, reason: &str) {
+        self.end(ENDING_STOP, 0, code, reason);
+    }
+
+    /// The last thing before this node ends because the connection to `peer` broke.
+    pub fn lost(&self, peer: u16) {
+        self.end(ENDING_LOST, peer, crate::exit::INTERNAL, "");
+    }
+
+    /// What the node said about its end.
+    pub fn ending(&self) -> Ending {
+        // Acquire: pairs with the release in `end`, so that origin, code and reason are whole.
+        let ending = self.ending.load(Acquire);
+        let origin = self.origin.load(Relaxed) as u16;
+        let code = self.code.load(Relaxed) as i32;
+        match ending {
+            ENDING_MAIN => Ending::Goodbye { kind: ExitKind::Main, origin, code },
+            ENDING_EXIT => Ending::Goodbye { kind: ExitKind::Exit, origin, code },
+            ENDING_STOP => Ending::Stop { code, reason: self.reason() },
+            ENDING_LOST => Ending::Lost { peer: origin },
+            _ => Ending::None,
+        }
+    }
+
+    fn end(&self, ending: u64, origin: u16, code: i32, reason: &str) {
+        if self.ending.compare_exchange(ENDING_NONE, ENDING_WRITING, Relaxed, Relaxed).is_err() {
+            return;
+        }
+        let cut = reason.floor_char_boundary(REASON_BYTES_MAX);
+        for (word, bytes) in self.reason.iter().zip(reason.as_bytes()[..cut].chunks(8)) {
+            let mut padded = [0; 8];
+            padded[..bytes.len()].copy_from_slice(bytes);
+            word.store(u64::from_le_bytes(padded), Relaxed);
+        }
+        self.reason_len.store(cut as u64, Relaxed);
+        self.origin.store(origin.into(), Relaxed);
+        self.code.store(code as u32 as u64, Relaxed);
+        // Release: pairs with the acquire in `ending`.
+        self.ending.store(ending, Release);
+    }
+
+    fn reason(&self) -> String {
+        let mut bytes: Vec<u8> =
+            self.reason.iter().flat_map(|word| word.load(Relaxed).to_le_bytes()).collect();
+        bytes.truncate(usize::try_from(self.reason_len.load(Relaxed)).unwrap_or(usize::MAX));
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+/// A mapping of a [`Stats`]; unmapped when dropped.
+#[derive(Debug)]
+pub struct StatsBlock {
+    stats: NonNull<Stats>,
+}
+
+// SAFETY: the mapping may be used and unmapped from any thread, and all its fields are atomic.
+unsafe impl Send for StatsBlock {}
+// SAFETY: all fields of the block are atomic.
+unsafe impl Sync for StatsBlock {}
+
+impl StatsBlock {
+    /// The launcher's side: a new block and the descriptor that a node inherits (close-on-exec is set).
+    ///
+    /// # Errors
+    /// When the kernel gives no memory.
+    pub fn create() -> io::Result<(StatsBlock, OwnedFd)> {
+        // SAFETY: the name is a NUL-terminated literal.
+        let fd = unsafe { libc::memfd_create(c"dstd-stats".as_ptr(), libc::MFD_CLOEXEC) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: `fd` was just opened and belongs to nobody else.
+        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        // SAFETY: no memory is involved.
+        if unsafe { libc::ftruncate(fd.as_raw_fd(), size_of::<Stats>() as libc::off_t) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let block = StatsBlock::mmap(libc::MAP_SHARED, fd.as_raw_fd())?;
+        block.version.store(VERSION, Relaxed);
+        Ok((block, fd))
+    }
+
+    /// The node's side: maps the block it inherited and says that it is booting.
+    ///
+    /// # Errors
+    /// When `fd` is no block of this version.
+    pub fn map(fd: BorrowedFd<'_>) -> io::Result<StatsBlock> {
+        // SAFETY: all-zero bytes are a valid `stat`.
+        let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+        // SAFETY: `stat` is live and writable.
+        if unsafe { libc::fstat(fd.as_raw_fd(), &mut stat) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let wrong = || io::Error::new(io::ErrorKind::InvalidData, "no statistics block of this version");
+        // A touch beyond the end of the file would raise SIGBUS.
+        if u64::try_from(stat.st_size).ok() != Some(size_of::<Stats>() as u64) {
+            return Err(wrong());
+        }
+        let block = StatsBlock::mmap(libc::MAP_SHARED, fd.as_raw_fd())?;
+        if block.version.load(Relaxed) != VERSION {
+            return Err(wrong());
+        }
+        block.phase.store(Phase::Booting as u64, Relaxed);
+        Ok(block)
+    }
+
+    /// A block that nobody else sees, for a run without launcher.
+    ///
+    /// # Errors
+    /// When the kernel gives no memory.
+    pub fn private() -> io::Result<StatsBlock> {
+        let block = StatsBlock::mmap(libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1)?;
+        block.version.store(VERSION, Relaxed);
+        Ok(block)
+    }
+
+    /// Keeps the mapping for the rest of the process.
+    pub fn leak(self) -> &'static Stats {
+        let stats = self.stats;
+        std::mem::forget(self);
+        // SAFETY: the mapping is valid for `Stats`, all of whose bit patterns are valid, and is never unmapped now.
+        unsafe { stats.as_ref() }
+    }
+
+    fn mmap(flags: i32, fd: i32) -> io::Result<StatsBlock> {
+        let protection = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: the kernel chooses the place, so no existing mapping is touched.
+        let at = unsafe { libc::mmap(std::ptr::null_mut(), size_of::<Stats>(), protection, flags, fd, 0) };
+        if at == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let stats = NonNull::new(at.cast()).ok_or_else(|| io::Error::other("mapped at address 0"))?;
+        Ok(StatsBlock { stats })
+    }
+}
+
+impl Deref for StatsBlock {
+    type Target = Stats;
+
+    fn deref(&self) -> &Stats {
+        // SAFETY: the mapping lives as long as `self`, is page-aligned and large enough, and all bit patterns are valid.
+        unsafe { self.stats.as_ref() }
+    }
+}
+
+impl Drop for StatsBlock {
+    fn drop(&mut self) {
+        // SAFETY: this is the mapping made in `mmap`, and nobody can borrow from it any more.
+        let status = unsafe { libc::munmap(self.stats.as_ptr().cast(), size_of::<Stats>()) };
+        debug_assert_eq!(status, 0, "the mapping was whole");
+    }
+}

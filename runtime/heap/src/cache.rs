@@ -1,0 +1,251 @@
+//! The part of a heap that belongs to one thread, and its fast path.
+//!
+//! *Invariants*: HEAP-3: an address is in one cache, one node or one owner's hands.
+//!
+//! *Layout*: arena blocks.
+//! ```text
+//! | link u32 | index u32 | range, heap | 64 remote nodes u32 | 40 heads (32 bytes) | 40 x 252 addresses |
+//! ```
+//! A class that is not used costs no page: its addresses are never touched.
+//!
+//! *Who may touch what, when*: `link` the stack of spare caches; the rest only the thread that
+//! owns the cache, through `&mut`.
+//!
+//! *Why not safe code*: it lies in the arena and is reached by a pointer in thread-local memory.
+
+use core::num::NonZero;
+use core::ptr::NonNull;
+use core::sync::atomic::AtomicU32;
+
+use dstd_addr::NODES_MAX;
+
+use crate::class::{CLASSES, Class};
+use crate::heap::{Inner, Place};
+use crate::node::BATCH_ADDRS;
+
+/// Addresses a class can have in a cache: two batches.
+const SLOTS: usize = 2 * BATCH_ADDRS;
+/// Bytes a class may keep in a cache, but at least `SLOTS_MIN` blocks.
+const BYTES_MAX: usize = 512 << 10;
+const SLOTS_MIN: usize = 8;
+
+/// One thread's share of a [`crate::Heap`].
+#[repr(C)]
+pub struct ThreadCache {
+    link: AtomicU32,
+    index: u32,
+    /// The range of the heap, here because the fast path needs it.
+    base: NonNull<u8>,
+    len: u64,
+    pub(crate) heap: &'static Inner,
+    pub(crate) remote: [u32; NODES_MAX as usize],
+    pub(crate) heads: [Head; CLASSES],
+    pub(crate) slots: [[u64; SLOTS]; CLASSES],
+}
+
+/// What a cache knows of one class.
+pub(crate) struct Head {
+    /// How many addresses are in the slots.
+    pub(crate) len: u32,
+    /// How many may be there.
+    pub(crate) cap: u32,
+    /// Bytes of a block.
+    pub(crate) size: u32,
+    /// Whether the bump range was never used before.
+    pub(crate) fresh: bool,
+    /// The rest of a span: next block, and where it ends.
+    pub(crate) bump: u64,
+    pub(crate) end: u64,
+}
+
+impl ThreadCache {
+    /// `size` bytes at `align` (a power of two), or null when the heap is used up.
+    #[inline(always)]
+    pub fn alloc(&mut self, size: usize, align: usize) -> *mut u8 {
+        if let Some(class) = Class::of_common(size, align) {
+            let head = &mut self.heads[class.index()];
+            // One comparison for "not empty" and "in bounds": an empty head wraps out of bounds.
+            let below = head.len.wrapping_sub(1);
+            if let Some(addr) = self.slots[class.index()].get(below as usize).copied() {
+                head.len = below;
+                return self.pointer(addr);
+            }
+        }
+        self.alloc_slow(size, align)
+    }
+
+    /// As [`ThreadCache::alloc`], and the bytes are zero.
+    pub fn alloc_zeroed(&mut self, size: usize, align: usize) -> *mut u8 {
+        let (memory, dirty) = match Class::of(size, align) {
+            Some(class) => match self.take(class) {
+                Some((addr, fresh)) => (self.pointer(addr), if fresh { 0 } else { size }),
+                None => (core::ptr::null_mut(), 0),
+            },
+            None => self.alloc_run_slow(size, align),
+        };
+        if !memory.is_null() {
+            // SAFETY: the block has at least `size` bytes, `dirty` is at most that, and nobody else
+            // knows the block yet. No lock is held (ISO-2).
+            unsafe { memory.write_bytes(0, dirty.min(size)) };
+        }
+        memory
+    }
+
+    /// Frees a block by its size and alignment.
+    ///
+    /// # Safety
+    /// - `block` must have been allocated from this heap with this size and alignment (or resized
+    ///   to it in place) and must not be used any more.
+    #[inline(always)]
+    pub unsafe fn free(&mut self, block: *mut u8, size: usize, align: usize) {
+        let addr = block.addr() as u64;
+        debug_assert!(self.heap.contains(addr), "HEAP-2: freed at a node that is not its home");
+        if let Some(class) = Class::of_common(size, align) {
+            let head = &mut self.heads[class.index()];
+            if let (true, Some(slot)) =
+                (head.len < head.cap, self.slots[class.index()].get_mut(head.len as usize))
+            {
+                *slot = addr;
+                head.len += 1;
+                return;
+            }
+        }
+        self.free_slow(addr, size, align);
+    }
+
+    /// Frees a block by its address alone.
+    ///
+    /// # Safety
+    /// - `addr` must be the start of a live block of this heap that is not used any more.
+    pub unsafe fn free_addr(&mut self, addr: u64) {
+        debug_assert!(self.heap.contains(addr), "HEAP-2: freed at a node that is not its home");
+        match self.heap.place(addr) {
+            Place::Span(class, _) => self.give(class, addr),
+            Place::Page(_) => self.free_run_slow(addr),
+        }
+    }
+
+    /// Changes a block's size without moving it, when its place allows; whether it did.
+    ///
+    /// # Safety
+    /// - `block` must be a live block of this heap with this size and alignment.
+    pub unsafe fn resize(&mut self, block: *mut u8, size: usize, align: usize, new_size: usize) -> bool {
+        match (Class::of(size, align), Class::of(new_size, align)) {
+            (Some(old), Some(new)) => old == new,
+            (None, None) => self.resize_run_slow(block.addr() as u64, new_size),
+            (Some(_), None) | (None, Some(_)) => false,
+        }
+    }
+
+    /// Whether `addr` is in the range of this cache's heap.
+    #[inline(always)]
+    pub fn contains(&self, addr: u64) -> bool {
+        addr.wrapping_sub(self.base.addr().get() as u64) < self.len
+    }
+
+    /// How many bytes the live block at `addr` has, or `None` when none begins there.
+    pub fn usable_bytes(&self, addr: u64) -> Option<usize> {
+        if !self.heap.contains(addr) {
+            return None;
+        }
+        match self.heap.place(addr) {
+            Place::Span(class, start) => {
+                (addr - start).is_multiple_of(class.size() as u64).then(|| class.size())
+            }
+            Place::Page(page) if addr == self.heap.page_addr(page) => {
+                self.heap.runs.live_len(page).map(|pages| (pages as usize) << dstd_addr::PAGE_SHIFT)
+            }
+            Place::Page(_) => None,
+        }
+    }
+
+    #[inline(never)]
+    fn alloc_slow(&mut self, size: usize, align: usize) -> *mut u8 {
+        match Class::of(size, align) {
+            Some(class) => match self.take(class) {
+                Some((addr, _)) => self.pointer(addr),
+                None => core::ptr::null_mut(),
+            },
+            None => self.alloc_run_slow(size, align).0,
+        }
+    }
+
+    #[inline(never)]
+    fn free_slow(&mut self, addr: u64, size: usize, align: usize) {
+        match Class::of(size, align) {
+            Some(class) => self.give(class, addr),
+            None => self.free_run_slow(addr),
+        }
+    }
+
+    /// The memory at `addr`, which must be in the range.
+    #[inline(always)]
+    pub(crate) fn pointer(&self, addr: u64) -> *mut u8 {
+        debug_assert!(self.contains(addr), "HEAP-3: block outside the range");
+        match NonZero::new(addr as usize) {
+            Some(addr) => self.base.with_addr(addr).as_ptr(),
+            None => core::ptr::null_mut(),
+        }
+    }
+
+    /// A block of `class`, and whether it was never used before.
+    fn take(&mut self, class: Class) -> Option<(u64, bool)> {
+        self.take_cached(class).or_else(|| self.refill_slow(class))
+    }
+
+    #[inline]
+    pub(crate) fn take_cached(&mut self, class: Class) -> Option<(u64, bool)> {
+        let head = &mut self.heads[class.index()];
+        if head.len > 0 {
+            head.len -= 1;
+            return Some((self.slots[class.index()][head.len as usize], false));
+        }
+        if head.bump != head.end {
+            let addr = head.bump;
+            head.bump += u64::from(head.size);
+            return Some((addr, head.fresh));
+        }
+        None
+    }
+
+    /// Keeps a free block of `class`.
+    #[inline]
+    pub(crate) fn give(&mut self, class: Class, addr: u64) {
+        if self.heads[class.index()].len == self.heads[class.index()].cap {
+            self.flush_slow(class);
+        }
+        let head = &mut self.heads[class.index()];
+        self.slots[class.index()][head.len as usize] = addr;
+        head.len += 1;
+    }
+
+    /// A new cache of `heap`.
+    pub(crate) fn create(heap: &'static Inner) -> Option<NonNull<ThreadCache>> {
+        let index = heap.arena.take(size_of::<ThreadCache>())?;
+        let cache = heap.arena.block(index).cast::<ThreadCache>();
+        let place = cache.as_ptr();
+        // SAFETY: the blocks were just taken for this cache, so the field is in bounds and ours.
+        let field = unsafe { &raw mut (*place).heap };
+        // SAFETY: in bounds, aligned and ours, as above.
+        unsafe { field.write(heap) };
+        // SAFETY: as for `heap`.
+        let field = unsafe { &raw mut (*place).base };
+        // SAFETY: as for `heap`.
+        unsafe { field.write(heap.base) };
+        // SAFETY: all other fields are integers, booleans and atomics, for which the arena's zeroes
+        // are values; the two pointers were written. Nobody else knows the cache yet.
+        let fields = unsafe { &mut *place };
+        fields.index = index;
+        fields.len = heap.len;
+        for (at, head) in fields.heads.iter_mut().enumerate() {
+            let class = Class::from_index(at).expect("one head for each class");
+            head.size = class.size() as u32;
+            head.cap = (BYTES_MAX / class.size()).clamp(SLOTS_MIN, SLOTS) as u32;
+        }
+        Some(cache)
+    }
+
+    pub(crate) fn index(&self) -> u32 {
+        self.index
+    }
+}

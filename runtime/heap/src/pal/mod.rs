@@ -1,0 +1,7 @@
+//! The platform layer: the few system calls that map memory.
+
+mod linux;
+
+pub(crate) use linux::{
+    Access, anonymous, file, keep_out_of_dumps, keep_out_of_forks, memfd, no_huge_pages, private_view, stop,
+};

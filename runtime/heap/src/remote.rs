@@ -1,0 +1,166 @@
+//! Frees that cross nodes: collected for another home, accepted from one.
+//!
+//! *Invariants*: HEAP-2: only the home frees; others send addresses. HEAP-4: an address that came
+//! from the wire is checked against the tables before it is believed. ISO-1: [`Heap::accept_remote`]
+//! runs on the engine thread: it takes no lock and touches no block.
+//!
+//! *Layout*: a node for each foreign home in a cache; a stack of nodes at home; a pending bit for
+//! 16 bytes of the heap, set from acceptance to drain.
+//!
+//! *Who may touch what, when*: a [`RemoteBatch`] owns its node until it is recycled.
+//!
+//! *Why not safe code*: a batch's addresses are read as a slice out of the arena.
+//!
+//! What cannot be told: a second free of a block that was drained and is free or reused by now,
+//! and a free of a block of a span that was not handed out yet. Peers run the same authenticated
+//! program, whose safe code frees a block once (COH-1).
+
+use core::sync::atomic::Ordering;
+
+use dstd_addr::NodeId;
+
+use crate::cache::ThreadCache;
+use crate::error::RemoteFreeError;
+use crate::heap::{Heap, Inner, Place};
+use crate::node::{BATCH_ADDRS, Node};
+
+/// Addresses to be freed at one home. Hand it to [`Heap::recycle`] after it was sent.
+#[must_use = "a batch that is not sent leaks its blocks"]
+pub struct RemoteBatch {
+    home: NodeId,
+    index: u32,
+    heap: &'static Inner,
+}
+
+impl RemoteBatch {
+    /// Where the addresses belong.
+    pub fn home(&self) -> NodeId {
+        self.home
+    }
+
+    /// The addresses: 1 to [`BATCH_ADDRS`].
+    pub fn addrs(&self) -> &[u64] {
+        // SAFETY: the batch owns its node until it is recycled, and recycling consumes it.
+        unsafe { Node::at(&self.heap.arena, self.index).as_slice() }
+    }
+}
+
+impl ThreadCache {
+    /// Notes that the block at `addr` is to be freed at `home`; a batch when one is full.
+    ///
+    /// # Panics
+    /// When `home` is not a possible node.
+    #[must_use = "a batch that is not sent leaks its blocks"]
+    pub fn free_remote(&mut self, home: NodeId, addr: u64) -> Option<RemoteBatch> {
+        let heap = self.heap;
+        heap.remote_sent.fetch_add(1, Ordering::Relaxed);
+        if self.remote[home.index()] == 0 {
+            match heap.spare_node() {
+                Some(index) => self.remote[home.index()] = index,
+                None => {
+                    heap.count_leaked(1);
+                    return None;
+                }
+            }
+        }
+        let node = Node::at(&heap.arena, self.remote[home.index()]);
+        let kept = node.push(addr);
+        debug_assert!(kept, "a full node leaves at once");
+        (node.len() == BATCH_ADDRS).then(|| self.detach(home))
+    }
+
+    /// The next batch that is not empty, whatever its home; `None` when all are taken.
+    pub fn take_remote(&mut self) -> Option<RemoteBatch> {
+        let home = self.remote.iter().position(|index| *index != 0)?;
+        Some(self.detach(NodeId(home as u16)))
+    }
+
+    fn detach(&mut self, home: NodeId) -> RemoteBatch {
+        let index = core::mem::take(&mut self.remote[home.index()]);
+        RemoteBatch { home, index, heap: self.heap }
+    }
+}
+
+impl Heap {
+    /// Takes back the carrier of a batch that was sent.
+    pub fn recycle(&self, batch: RemoteBatch) {
+        batch.heap.recycle_node(batch.index);
+    }
+
+    /// Accepts blocks of this heap that another node has freed. They are reused by the next
+    /// threads that run out of blocks. Lock-free; touches no block.
+    ///
+    /// # Errors
+    /// The first address that was refused and why; the good ones are accepted all the same.
+    pub fn accept_remote(&self, addrs: &[u64]) -> Result<(), RemoteFreeError> {
+        let inner = self.inner().ok_or(RemoteFreeError::NoMetadata)?;
+        addrs.chunks(BATCH_ADDRS).map(|chunk| inner.accept(chunk)).fold(Ok(()), Result::and)
+    }
+}
+
+impl Inner {
+    fn accept(&self, addrs: &[u64]) -> Result<(), RemoteFreeError> {
+        let index = self.spare_node().ok_or(RemoteFreeError::NoMetadata)?;
+        let node = Node::at(&self.arena, index);
+        let mut result = Ok(());
+        for addr in addrs {
+            match self.check(*addr) {
+                Ok(()) => {
+                    let kept = node.push(*addr);
+                    debug_assert!(kept, "a chunk is at most one node");
+                }
+                Err(error) => {
+                    self.remote_rejected.fetch_add(1, Ordering::Relaxed);
+                    result = result.and(Err(error));
+                }
+            }
+        }
+        self.remote_received.fetch_add(node.len() as u64, Ordering::Relaxed);
+        if node.len() > 0 {
+            self.incoming.push(&self.arena, index);
+        } else {
+            self.recycle_node(index);
+        }
+        result
+    }
+
+    /// HEAP-4: whether `addr` may be the start of a live block; if so it is marked as pending.
+    fn check(&self, addr: u64) -> Result<(), RemoteFreeError> {
+        if !self.contains(addr) {
+            return Err(RemoteFreeError::Foreign { addr });
+        }
+        match self.place(addr) {
+            Place::Span(class, start) => {
+                let offset = (addr - start) as usize;
+                let is_block = offset.is_multiple_of(class.size()) && offset / class.size() < class.blocks();
+                if !is_block {
+                    return Err(RemoteFreeError::Misplaced { addr });
+                }
+            }
+            Place::Page(page) => {
+                if self.runs.live_len(page).is_none() {
+                    return Err(RemoteFreeError::NeverAllocated { addr });
+                }
+                if addr != self.page_addr(page) {
+                    return Err(RemoteFreeError::Misplaced { addr });
+                }
+            }
+        }
+        let (word, bit) = self.pending_bit(addr);
+        // Acquire and release with `clear_pending`: whoever finds the bit clear sees the drain.
+        if self.pending[word].fetch_or(bit, Ordering::AcqRel) & bit != 0 {
+            return Err(RemoteFreeError::DoubleFree { addr });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn clear_pending(&self, addr: u64) {
+        let (word, bit) = self.pending_bit(addr);
+        self.pending[word].fetch_and(!bit, Ordering::AcqRel);
+    }
+
+    fn pending_bit(&self, addr: u64) -> (usize, u64) {
+        let granule = (addr - self.start) / 16;
+        ((granule / 64) as usize, 1 << (granule % 64))
+    }
+}

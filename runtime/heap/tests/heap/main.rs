@@ -1,0 +1,5 @@
+//! The heap over plain test memory: no fixed addresses, so it runs under Miri as well.
+
+mod model;
+mod support;
+mod threads;

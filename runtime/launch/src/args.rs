@@ -1,0 +1,467 @@
+//! The command lines of `dstd-launch` and `cargo dstd run`.
+//!
+//! Options that are not built yet are absent, so that using one is a usage error.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use dstd_addr::NODES_MAX;
+use dstd_control::env::{Options, Placement, Transport};
+use dstd_control::{exit, parse_duration};
+
+/// What to run, completely decided.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// Options of the launcher.
+    pub(crate) launch: LaunchOptions,
+    /// What the nodes are told.
+    pub(crate) options: Options,
+    /// Variables for the nodes, checked.
+    pub(crate) vars: Vec<(OsString, OsString)>,
+    /// The program as it was typed.
+    pub(crate) program: OsString,
+    /// Its arguments.
+    pub(crate) args: Vec<OsString>,
+}
+
+#[derive(Parser, Debug)]
+#[command(
+    name = "dstd-launch",
+    version,
+    about = "Runs a dstd program on several nodes",
+    after_help = AFTER_HELP,
+    args_override_self = true
+)]
+struct LaunchCommand {
+    #[command(flatten)]
+    launch: LaunchOptions,
+    /// The program: a path, or a name that is looked for in PATH
+    #[arg(value_name = "PROGRAM")]
+    program: OsString,
+    /// Its arguments
+    #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<OsString>,
+}
+
+const AFTER_HELP: &str = "\
+Exit status: that of main on node 0; else 128 + signal or the status of the node that failed first;
+64 usage, 66 different builds, 67 secret refused, 68 no port, 69 timeout or nobody there, 70 internal,
+72 this host or program cannot run so. Durations: 500ms, 10s, 2m, 1h. Sizes: 64M, 4G.";
+
+/// The options that `dstd-launch` and `cargo dstd run` share.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct LaunchOptions {
+    /// Number of nodes
+    #[arg(short = 'n', long = "np", value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=i64::from(NODES_MAX)))]
+    pub(crate) nodes: u16,
+    /// How nodes talk
+    #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(Transport::ALL.iter().map(|t| t.name())))]
+    transport: Option<String>,
+    /// Nodes of one host do not map each other's memory (they do not yet, with or without this)
+    #[arg(long)]
+    no_direct: bool,
+    /// Size of a node's heap
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    heap: Option<u64>,
+    /// User threads a node offers [default: its CPUs]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    threads: Option<u32>,
+    /// Where spawned threads run
+    #[arg(long, value_name = "WHERE", value_parser = PossibleValuesParser::new(Placement::ALL.iter().map(|p| p.name())))]
+    placement: Option<String>,
+    /// A variable for all nodes: VAR=VALUE, or VAR to pass on its value here
+    #[arg(short = 'x', long = "env", value_name = "VAR[=VALUE]")]
+    env: Vec<OsString>,
+    /// Working directory of the nodes
+    #[arg(long, value_name = "DIR")]
+    pub(crate) chdir: Option<PathBuf>,
+    /// What happens when a node fails
+    #[arg(long, value_name = "WHAT", default_value = "abort")]
+    on_failure: OnFailure,
+    /// Stop the program after this time
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// Time between SIGTERM and SIGKILL when the program is stopped
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
+    pub(crate) grace: Duration,
+    /// Time for all nodes to start
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_duration)]
+    pub(crate) connect_timeout: Duration,
+    /// Write what happened to FILE as JSON, also when the run fails
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report_json: Option<PathBuf>,
+    /// Statics stay private to a node
+    #[arg(long)]
+    private_statics: bool,
+    /// Say more; twice: the nodes too
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Say only why a run failed, in one line
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+}
+
+#[derive(ValueEnum, Debug, Clone, Copy)]
+enum OnFailure {
+    Abort,
+}
+
+/// What to build before it is run.
+#[derive(Debug)]
+pub(crate) struct Build {
+    /// Options of the launcher and of cargo.
+    pub(crate) run: RunCommand,
+    /// As in [`Plan`].
+    pub(crate) options: Options,
+    /// As in [`Plan`].
+    pub(crate) vars: Vec<(OsString, OsString)>,
+}
+
+#[derive(Parser, Debug)]
+#[command(name = "cargo dstd", bin_name = "cargo dstd", version, about = "Builds and runs dstd programs")]
+struct CargoCommand {
+    #[command(subcommand)]
+    what: CargoWhat,
+}
+
+#[derive(Subcommand, Debug)]
+enum CargoWhat {
+    /// Builds a program (for release, unless told otherwise) and runs it on several nodes
+    #[command(after_help = AFTER_HELP, args_override_self = true)]
+    Run(Box<RunCommand>),
+}
+
+/// `cargo dstd run`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct RunCommand {
+    #[command(flatten)]
+    pub(crate) launch: LaunchOptions,
+    /// Package with the program
+    #[arg(short, long, value_name = "PACKAGE", help_heading = "Cargo options")]
+    pub(crate) package: Option<String>,
+    /// Program to run
+    #[arg(long, value_name = "NAME", conflicts_with = "example", help_heading = "Cargo options")]
+    pub(crate) bin: Option<String>,
+    /// Example to run
+    #[arg(long, value_name = "NAME", help_heading = "Cargo options")]
+    pub(crate) example: Option<String>,
+    /// Build for release (the default)
+    #[arg(short, long, conflicts_with_all = ["dev", "profile"], help_heading = "Cargo options")]
+    release: bool,
+    /// Build without optimisation
+    #[arg(long, conflicts_with = "profile", help_heading = "Cargo options")]
+    dev: bool,
+    /// Build with this profile
+    #[arg(long, value_name = "PROFILE", help_heading = "Cargo options")]
+    profile: Option<String>,
+    /// Features to activate
+    #[arg(short = 'F', long, value_name = "FEATURES", help_heading = "Cargo options")]
+    features: Vec<String>,
+    /// Activate all features
+    #[arg(long, help_heading = "Cargo options")]
+    all_features: bool,
+    /// Do not activate the default feature
+    #[arg(long, help_heading = "Cargo options")]
+    no_default_features: bool,
+    /// Path of Cargo.toml
+    #[arg(long, value_name = "PATH", help_heading = "Cargo options")]
+    pub(crate) manifest_path: Option<PathBuf>,
+    /// Directory of what is built
+    #[arg(long, value_name = "DIR", help_heading = "Cargo options")]
+    target_dir: Option<PathBuf>,
+    /// Build for this target
+    #[arg(long, value_name = "TRIPLE", help_heading = "Cargo options")]
+    target: Option<String>,
+    /// Parallel jobs of the build
+    #[arg(short, long, value_name = "N", help_heading = "Cargo options")]
+    jobs: Option<String>,
+    /// Cargo.lock must not change
+    #[arg(long, help_heading = "Cargo options")]
+    locked: bool,
+    /// Build without network
+    #[arg(long, help_heading = "Cargo options")]
+    offline: bool,
+    /// As --locked --offline
+    #[arg(long, help_heading = "Cargo options")]
+    frozen: bool,
+    /// Arguments of the program
+    #[arg(value_name = "ARGS", last = true)]
+    pub(crate) args: Vec<OsString>,
+}
+
+impl RunCommand {
+    /// What `cargo build` is given, without the choice of the program.
+    pub(crate) fn build_args(&self) -> Vec<OsString> {
+        let mut args: Vec<OsString> = Vec::new();
+        match &self.profile {
+            Some(profile) => args.extend(["--profile".into(), profile.into()]),
+            None if self.dev => {}
+            None => args.push("--release".into()),
+        }
+        for features in &self.features {
+            args.extend(["--features".into(), features.into()]);
+        }
+        let valued = [
+            ("--target-dir", self.target_dir.as_ref().map(|dir| dir.into())),
+            ("--target", self.target.as_ref().map(|target| target.into())),
+            ("--jobs", self.jobs.as_ref().map(|jobs| jobs.into())),
+        ];
+        for (name, value) in valued {
+            let value: Option<OsString> = value;
+            args.extend(value.into_iter().flat_map(|value| [name.into(), value]));
+        }
+        let flags =
+            [("--all-features", self.all_features), ("--no-default-features", self.no_default_features)];
+        args.extend(flags.into_iter().filter(|(_, on)| *on).map(|(name, _)| name.into()));
+        args.extend(self.lock_args());
+        args
+    }
+
+    /// The options that `cargo metadata` takes as well.
+    pub(crate) fn lock_args(&self) -> Vec<OsString> {
+        let mut args: Vec<OsString> = Vec::new();
+        if let Some(path) = &self.manifest_path {
+            args.extend(["--manifest-path".into(), path.into()]);
+        }
+        let flags = [("--locked", self.locked), ("--offline", self.offline), ("--frozen", self.frozen)];
+        args.extend(flags.into_iter().filter(|(_, on)| *on).map(|(name, _)| name.into()));
+        args
+    }
+}
+
+/// Reads the command line of `dstd-launch`; has spoken when it returns the status to exit with.
+pub(crate) fn parse_launch(args: impl Iterator<Item = OsString>) -> Result<Plan, i32> {
+    let command = LaunchCommand::try_parse_from(args).map_err(|error| spoken(&error))?;
+    let (options, vars) = decide(&command.launch)?;
+    Ok(Plan { launch: command.launch, options, vars, program: command.program, args: command.args })
+}
+
+/// Reads the command line of `cargo dstd`, or of `cargo-dstd` without cargo.
+pub(crate) fn parse_cargo(args: impl Iterator<Item = OsString>) -> Result<Build, i32> {
+    let mut args: Vec<OsString> = args.collect();
+    if args.get(1).is_some_and(|arg| arg == "dstd") {
+        args.remove(1);
+    }
+    let CargoWhat::Run(run) = CargoCommand::try_parse_from(args).map_err(|error| spoken(&error))?.what;
+    let (options, vars) = decide(&run.launch)?;
+    Ok(Build { run: *run, options, vars })
+}
+
+/// Prints clap's help (0) or error (64).
+fn spoken(error: &clap::Error) -> i32 {
+    // When even that cannot be printed, the status still tells.
+    drop(error.print());
+    if error.use_stderr() { exit::USAGE } else { 0 }
+}
+
+type Vars = Vec<(OsString, OsString)>;
+
+fn decide(launch: &LaunchOptions) -> Result<(Options, Vars), i32> {
+    let OnFailure::Abort = launch.on_failure;
+    let told = Options::from_env().map_err(|error| error.to_string());
+    let decided = told.map(|told| launch.options(told)).and_then(|options| {
+        let vars = launch.env.iter().map(|var| parse_var(var, &|name| std::env::var_os(name)));
+        Ok((options, vars.collect::<Result<Vars, String>>()?))
+    });
+    decided.map_err(|words| {
+        eprintln!("dstd: {words}");
+        exit::USAGE
+    })
+}
+
+impl LaunchOptions {
+    /// What the nodes are told: the command line over the environment.
+    fn options(&self, told: Options) -> Options {
+        Options {
+            heap_bytes: self.heap.or(told.heap_bytes),
+            placement: self.placement.as_deref().and_then(|p| p.parse().ok()).unwrap_or(told.placement),
+            transport: self.transport.as_deref().and_then(|t| t.parse().ok()).unwrap_or(told.transport),
+            no_direct: self.no_direct || told.no_direct,
+            threads: self.threads.or(told.threads),
+            private_statics: self.private_statics || told.private_statics,
+            verbose: self.verbose.saturating_sub(1).max(told.verbose),
+        }
+    }
+}
+
+/// `VAR=VALUE`, or `VAR` with the value it has here.
+fn parse_var(
+    var: &OsString,
+    lookup: &dyn Fn(&OsString) -> Option<OsString>,
+) -> Result<(OsString, OsString), String> {
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    let bytes = var.as_bytes();
+    let (name, value) = match bytes.iter().position(|&byte| byte == b'=') {
+        Some(at) => (&bytes[..at], Some(OsString::from_vec(bytes[at + 1..].to_vec()))),
+        None => (bytes, None),
+    };
+    let name = OsString::from_vec(name.to_vec());
+    let shown = name.to_string_lossy();
+    if name.is_empty() {
+        return Err(format!("-x {}: a variable needs a name", var.to_string_lossy()));
+    }
+    if dstd_control::env::names().iter().any(|ours| name == **ours) {
+        return Err(format!("-x {shown}: dstd sets this variable itself, use the launcher's option"));
+    }
+    let value = value.or_else(|| lookup(&name));
+    let value = value.ok_or_else(|| format!("-x {shown}: it is not set here, write {shown}=VALUE"))?;
+    Ok((name, value))
+}
+
+/// A number of bytes with an optional unit K, M, G or T (powers of 1024).
+fn parse_bytes(text: &str) -> Result<u64, String> {
+    let wrong = || "not a size: write a whole number above 0 and a unit, like 512M or 4G".to_owned();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let shift = match unit.to_ascii_uppercase().trim_end_matches('B').trim_end_matches('I') {
+        "" => 0,
+        "K" => 10,
+        "M" => 20,
+        "G" => 30,
+        "T" => 40,
+        _ => return Err(wrong()),
+    };
+    number.checked_mul(1 << shift).filter(|&bytes| bytes > 0).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn launch(line: &str) -> Result<LaunchCommand, i32> {
+        let words = std::iter::once("dstd-launch").chain(line.split(' '));
+        LaunchCommand::try_parse_from(words).map_err(|error| if error.use_stderr() { 64 } else { 0 })
+    }
+
+    fn cargo(line: &str) -> Result<RunCommand, i32> {
+        let words = std::iter::once("cargo-dstd").chain(line.split(' '));
+        let command = CargoCommand::try_parse_from(words).map_err(|_| 64)?;
+        let CargoWhat::Run(run) = command.what;
+        Ok(*run)
+    }
+
+    #[test]
+    fn options_end_where_the_program_begins() {
+        let command = launch("-n 3 --no-direct prog -n 5 --help -- x").unwrap();
+        assert_eq!(command.launch.nodes, 3);
+        assert_eq!(command.program, "prog");
+        assert_eq!(command.args, ["-n", "5", "--help", "--", "x"]);
+        let command = launch("--np=64 -- ./prog a").unwrap();
+        assert_eq!((command.launch.nodes, command.args), (64, vec!["a".into()]));
+    }
+
+    #[test]
+    fn every_option_is_understood_and_has_its_default() {
+        let plain = launch("prog").unwrap().launch;
+        assert_eq!(plain.nodes, 2);
+        assert_eq!((plain.grace, plain.connect_timeout), (Duration::from_secs(10), Duration::from_secs(30)));
+        assert_eq!((plain.timeout, plain.quiet, plain.verbose), (None, false, 0));
+        assert_eq!(plain.options(Options::default()), Options::default());
+
+        let all = launch(
+            "-n 4 --transport tcp --no-direct --heap 4G --threads 8 --placement remote -x A=b --env C=d=e \
+             --chdir /tmp --on-failure abort --timeout 2m --grace 500ms --connect-timeout 1s --report-json r \
+             --private-statics -vv prog",
+        )
+        .unwrap()
+        .launch;
+        assert_eq!((all.timeout, all.grace), (Some(Duration::from_secs(120)), Duration::from_millis(500)));
+        assert_eq!(all.connect_timeout, Duration::from_secs(1));
+        assert_eq!(all.env, ["A=b", "C=d=e"]);
+        let options = all.options(Options::default());
+        assert_eq!(
+            options,
+            Options {
+                heap_bytes: Some(4 << 30),
+                placement: Placement::Remote,
+                transport: Transport::Tcp,
+                no_direct: true,
+                threads: Some(8),
+                private_statics: true,
+                verbose: 1,
+            }
+        );
+    }
+
+    #[test]
+    fn the_environment_holds_where_the_command_line_is_silent() {
+        let told = Options { threads: Some(3), placement: Placement::Local, ..Options::default() };
+        let options = launch("--placement remote prog").unwrap().launch.options(told);
+        assert_eq!((options.threads, options.placement), (Some(3), Placement::Remote));
+    }
+
+    #[test]
+    fn what_is_not_built_or_not_right_is_a_usage_error() {
+        for line in [
+            "-n 0 prog",
+            "-n 65 prog",
+            "-n x prog",
+            "--transport shm prog",
+            "--transport rdma prog",
+            "--placement locality prog",
+            "--on-failure continue prog",
+            "--host a,b prog",
+            "--hostfile f prog",
+            "--output label prog",
+            "--spread all prog",
+            "--insecure prog",
+            "--heap 4X prog",
+            "--heap 0 prog",
+            "--heap 99999999T prog",
+            "--threads 0 prog",
+            "--timeout soon prog",
+            "-v -q prog",
+            "--nonsense prog",
+        ] {
+            assert_eq!(launch(line).err(), Some(64), "{line}");
+        }
+        assert_eq!(launch("--help").err(), Some(0));
+        assert_eq!(launch("--version").err(), Some(0));
+    }
+
+    #[test]
+    fn variables_have_names_and_values_and_are_not_ours() {
+        let lookup = |name: &OsString| (name == "HOME").then(|| OsString::from("/root"));
+        let parse = |text: &str| parse_var(&text.into(), &lookup);
+        assert_eq!(parse("A=b=c"), Ok(("A".into(), "b=c".into())));
+        assert_eq!(parse("A="), Ok(("A".into(), "".into())));
+        assert_eq!(parse("HOME"), Ok(("HOME".into(), "/root".into())));
+        for wrong in ["", "=x", "MISSING", "DSTD_RANK=1", "DSTD_CRED_FD"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn sizes_have_binary_units() {
+        for (text, bytes) in [
+            ("4096", 4096),
+            ("1K", 1 << 10),
+            ("64M", 64 << 20),
+            ("4G", 4 << 30),
+            ("4GiB", 4 << 30),
+            ("1t", 1 << 40),
+        ] {
+            assert_eq!(parse_bytes(text), Ok(bytes));
+        }
+        for text in ["", "G", "-1G", "1.5G", "4GG", "4 G"] {
+            assert!(parse_bytes(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn cargo_run_takes_the_options_of_both() {
+        let run = cargo("run -n 3 -p word_count --bin word_count -F a,b --locked -- FILE --top 5").unwrap();
+        assert_eq!((run.launch.nodes, run.package.as_deref()), (3, Some("word_count")));
+        assert_eq!(run.args, ["FILE", "--top", "5"]);
+        assert_eq!(run.build_args(), ["--release", "--features", "a,b", "--locked"]);
+        assert_eq!(cargo("run --dev").unwrap().build_args(), [""; 0]);
+        assert_eq!(cargo("run --profile fast").unwrap().build_args(), ["--profile", "fast"]);
+        for line in ["", "build", "run --dev --release", "run --bin a --example b", "run prog"] {
+            assert_eq!(cargo(line).err(), Some(64), "{line}");
+        }
+    }
+}

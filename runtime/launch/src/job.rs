@@ -1,0 +1,461 @@
+//! One program, from its start to its last process.
+//!
+//! | state | means | left when |
+//! |---|---|---|
+//! | `Running` | nodes start or run | a node fails, node 0 leaves, a time is over, a signal comes |
+//! | `Gathering` | a node failed: what others say may show that it is not the root cause | after a moment |
+//! | `Leaving` | node 0 left in good order, the others follow | all are gone, or they take too long |
+//! | `Terminating` | TERM was sent | all are gone, or the grace is over |
+//! | `Killed` | KILL was sent | all are gone |
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use std::{io, thread};
+
+use dstd_control::exit;
+use dstd_control::rendezvous::{self, Hello, ServeError};
+use dstd_control::secret::Secret;
+use dstd_control::stats::{Ending, StatsBlock};
+
+use crate::args::{LaunchOptions, Plan};
+use crate::console::{Console, Forwarder, Tail};
+use crate::program::{self, NotFound};
+use crate::report::{Heading, Node as NodeReport, Report};
+use crate::signals::Signals;
+use crate::spawn::{Spawned, Template, open_report};
+use crate::sys::{self, Arrived, Status, Target};
+use crate::verdict::{Cause, Fact, Verdict, failed, judge, lost_and_running};
+
+mod words;
+
+/// How long other nodes may take to show that the first death had a cause.
+const GATHER: Duration = Duration::from_millis(150);
+/// The same when the first death names a peer that still runs.
+const GATHER_PEER: Duration = Duration::from_secs(1);
+/// How long nodes may take to follow node 0.
+const LEAVE: Duration = Duration::from_secs(5);
+/// The most grace after a failure: the whole end takes less than 5 s.
+const FAILURE_GRACE: Duration = Duration::from_secs(2);
+/// Within this time a second ^C means the first one did not help.
+const INTERRUPT_AGAIN: Duration = Duration::from_secs(2);
+/// How long a killed process may take to go; the kernel may still be busy for it.
+const KILLED: Duration = Duration::from_secs(10);
+
+/// What the job waits for.
+pub(crate) enum Event {
+    /// A node has ended and waits to be reaped.
+    Ended(u16),
+    /// The launcher got a signal.
+    Signal(Arrived),
+    /// All nodes were told to start, or why not.
+    Met(Result<Vec<Hello>, ServeError>),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Running,
+    Gathering { since: Instant },
+    Leaving { since: Instant },
+    Terminating { kill_at: Instant },
+    Killed { since: Instant },
+}
+
+struct Node {
+    pid: u32,
+    stats: StatsBlock,
+    forwarder: Option<Forwarder>,
+    tail: Tail,
+    status: Option<Status>,
+    order: usize,
+    told_to_end: bool,
+    peak_rss_bytes: u64,
+}
+
+struct Job<'a> {
+    launch: &'a LaunchOptions,
+    console: Console,
+    host: String,
+    nodes: Vec<Node>,
+    state: State,
+    cause: Option<Cause>,
+    began: Instant,
+    started: bool,
+    called_off: Arc<AtomicBool>,
+    interrupted: Option<Instant>,
+}
+
+/// Runs what `plan` says; returns the status to exit with.
+pub(crate) fn run(plan: &Plan) -> i32 {
+    let console = Console::default();
+    let mut report = match plan.launch.report_json.as_deref().map(open_report).transpose() {
+        Ok(file) => file,
+        Err(words) => {
+            console.say(words);
+            return exit::USAGE;
+        }
+    };
+    let began = Instant::now();
+    let host = sys::hostname();
+    let mut heading = Heading {
+        job: job_id(),
+        program: plan.program.to_string_lossy().into_owned(),
+        args: plan.args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect(),
+        transport: plan.options.transport.name(),
+    };
+    let (verdict, mut nodes) = match execute(plan, &console, &host, &mut heading, began) {
+        Ok(ended) => ended,
+        Err((code, reason)) => {
+            console.say(&reason);
+            (Cause::Start { code, node: None, reason }.into_verdict(), Vec::new())
+        }
+    };
+    let missing = u16::try_from(nodes.len()).unwrap_or(u16::MAX)..plan.launch.nodes;
+    nodes.extend(missing.map(|rank| NodeReport::absent(rank, &host)));
+    if let Some(file) = &mut report {
+        let written = Report::new(&heading, began.elapsed().as_secs_f64(), &verdict, nodes).write(file);
+        if let Err(error) = written {
+            console.say(format_args!("cannot write the report: {error}"));
+            return if verdict.code == 0 { exit::INTERNAL } else { verdict.code };
+        }
+    }
+    verdict.code
+}
+
+type Failure = (i32, String);
+
+/// Starts the nodes and waits for the end of the last.
+fn execute(
+    plan: &Plan,
+    console: &Console,
+    host: &str,
+    heading: &mut Heading,
+    began: Instant,
+) -> Result<(Verdict, Vec<NodeReport>), Failure> {
+    let internal = |what: &str, error: io::Error| (exit::INTERNAL, format!("{what}: {error}"));
+    let path = std::env::var_os("PATH");
+    let path = program::find(&plan.program, path.as_deref())
+        .map_err(|not_found: NotFound| (exit::USAGE, not_found.to_string()))?;
+    heading.program = path.to_string_lossy().into_owned();
+
+    let (events, inbox) = channel();
+    let signals =
+        Signals::watch(events.clone()).map_err(|error| internal("cannot wait for signals", error))?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .map_err(|error| (exit::PORT, format!("cannot listen on the loopback interface: {error}")))?;
+    let template = Template {
+        path,
+        name: plan.program.clone(),
+        args: plan.args.clone(),
+        vars: plan.vars.clone(),
+        dir: plan.launch.chdir.clone(),
+        job_id: heading.job.clone(),
+        size: plan.launch.nodes,
+        controller: listener.local_addr().map_err(|error| internal("cannot listen", error))?,
+        connect_timeout: plan.launch.connect_timeout,
+        options: plan.options.clone(),
+        secret: Secret::random().map_err(|error| internal("cannot make a secret", error))?,
+    };
+    let mut job = Job {
+        launch: &plan.launch,
+        console: console.clone(),
+        host: host.to_owned(),
+        nodes: Vec::new(),
+        state: State::Running,
+        cause: None,
+        began,
+        started: false,
+        called_off: Arc::default(),
+        interrupted: None,
+    };
+    job.explain(format_args!("job {}: {} nodes of {}", heading.job, template.size, heading.program));
+    let meeting = job
+        .meet(listener, &template, events.clone())
+        .map_err(|error| internal("cannot start a thread", error))?;
+    job.spawn_all(&template, &events);
+    drop(events);
+    let verdict = job.see_through(&inbox);
+    job.called_off.store(true, Ordering::Relaxed);
+    meeting.join().expect("the meeting does not panic");
+    drop(signals);
+    job.tell(&verdict);
+    Ok((verdict, job.report()))
+}
+
+impl Job<'_> {
+    /// Starts the thread at which the nodes meet.
+    fn meet(
+        &self,
+        listener: TcpListener,
+        template: &Template,
+        events: Sender<Event>,
+    ) -> io::Result<JoinHandle<()>> {
+        let deadline = Instant::now() + template.connect_timeout;
+        let (secret, size) = (template.secret.clone(), template.size);
+        let called_off = Arc::clone(&self.called_off);
+        thread::Builder::new().name("meeting".to_owned()).spawn(move || {
+            let met = rendezvous::serve(&listener, &secret, size, deadline, &called_off);
+            // The job may be over already.
+            drop(events.send(Event::Met(met)));
+        })
+    }
+
+    /// Starts all nodes, or none: when one cannot be started, those before it are killed.
+    fn spawn_all(&mut self, template: &Template, events: &Sender<Event>) {
+        for rank in 0..template.size {
+            let spawned = template.spawn(rank).and_then(|spawned| self.adopt(rank, spawned, events.clone()));
+            if let Err(error) = spawned {
+                let reason = format!("cannot start {}: {error}", template.path.display());
+                let code = match error.kind() {
+                    io::ErrorKind::NotFound
+                    | io::ErrorKind::PermissionDenied
+                    | io::ErrorKind::NotADirectory => exit::USAGE,
+                    _ if error.raw_os_error() == Some(libc::ENOEXEC) => exit::UNFIT,
+                    _ => exit::INTERNAL,
+                };
+                self.cause = Some(Cause::Start { code, node: Some(rank), reason });
+                self.call_off();
+                self.kill_all();
+                return;
+            }
+        }
+    }
+
+    fn adopt(&mut self, rank: u16, spawned: Spawned, events: Sender<Event>) -> io::Result<()> {
+        let Spawned { pid, stats, stderr } = spawned;
+        self.explain(format_args!("node {rank} is process {pid}"));
+        self.nodes.push(Node {
+            pid,
+            stats,
+            forwarder: None,
+            tail: Tail::default(),
+            status: None,
+            order: usize::MAX,
+            told_to_end: false,
+            peak_rss_bytes: 0,
+        });
+        let forwarder = Forwarder::start(self.console.clone(), stderr)?;
+        self.nodes[usize::from(rank)].forwarder = Some(forwarder);
+        thread::Builder::new().name("wait".to_owned()).spawn(move || {
+            sys::wait_for_end(pid).expect("a child that was not reaped can be waited for");
+            // The job may have given up.
+            drop(events.send(Event::Ended(rank)));
+        })?;
+        Ok(())
+    }
+
+    /// Handles events until the last node has ended; says why the program ended.
+    fn see_through(&mut self, inbox: &Receiver<Event>) -> Verdict {
+        while self.nodes.iter().any(|node| node.status.is_none()) {
+            let event = match self.deadline() {
+                Some(at) => inbox.recv_timeout(at.saturating_duration_since(Instant::now())),
+                None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            match event {
+                Ok(Event::Ended(rank)) => self.ended(rank),
+                Ok(Event::Signal(arrived)) => self.signalled(arrived),
+                Ok(Event::Met(met)) => self.met(met),
+                Err(RecvTimeoutError::Timeout) => {
+                    if self.time_is_over().is_break() {
+                        break;
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => unreachable!("the signal thread holds a sender"),
+            }
+        }
+        judge(&self.facts(), self.cause.as_ref(), self.started)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match self.state {
+            State::Running => self.launch.timeout.and_then(|timeout| self.began.checked_add(timeout)),
+            State::Gathering { since } => Some(since + self.gather()),
+            State::Leaving { since } => Some(since + LEAVE),
+            State::Terminating { kill_at } => Some(kill_at),
+            State::Killed { since } => Some(since + KILLED),
+        }
+    }
+
+    fn gather(&self) -> Duration {
+        if lost_and_running(&self.facts()).is_some() { GATHER_PEER } else { GATHER }
+    }
+
+    fn time_is_over(&mut self) -> std::ops::ControlFlow<()> {
+        let grace = self.launch.grace;
+        match self.state {
+            State::Running => {
+                if let Some(timeout) = self.launch.timeout {
+                    self.cause = Some(Cause::Timeout(timeout));
+                }
+                self.terminate(grace);
+            }
+            State::Gathering { .. } => self.terminate(grace.min(FAILURE_GRACE)),
+            State::Leaving { .. } => {
+                self.explain("nodes do not follow node 0: stopping them");
+                self.terminate(grace.min(FAILURE_GRACE));
+            }
+            State::Terminating { .. } => self.kill_all(),
+            State::Killed { .. } => {
+                self.console.say("processes of the program cannot be killed: leaving them to the kernel");
+                return std::ops::ControlFlow::Break(());
+            }
+        }
+        std::ops::ControlFlow::Continue(())
+    }
+
+    fn met(&mut self, met: Result<Vec<Hello>, ServeError>) {
+        match met {
+            Ok(_) => {
+                self.started = true;
+                let after = self.began.elapsed();
+                self.explain(format_args!("all nodes started after {after:.2?}"));
+            }
+            Err(ServeError::CalledOff) => {}
+            Err(error) if matches!(self.state, State::Running) => {
+                let node = match &error {
+                    ServeError::Refused { node, .. } => *node,
+                    _ => None,
+                };
+                let reason = match &error {
+                    ServeError::Refused { reason, .. } => reason.clone(),
+                    ServeError::Missing(missing) => self.who_is_missing(missing),
+                    other => other.to_string(),
+                };
+                self.cause = Some(Cause::Start { code: error.exit_code(), node, reason });
+                self.terminate(self.launch.grace.min(FAILURE_GRACE));
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn ended(&mut self, rank: u16) {
+        let order = self.nodes.iter().filter(|node| node.status.is_some()).count();
+        let node = &mut self.nodes[usize::from(rank)];
+        if rank > 0 && !matches!(node.stats.ending(), Ending::Goodbye { .. }) {
+            // What a failed node had started goes with it.
+            sys::kill(Target::Group(node.pid), libc::SIGKILL);
+        }
+        let (status, peak_rss_bytes) = sys::reap(node.pid).expect("an ended child can be reaped");
+        node.status = Some(status);
+        node.peak_rss_bytes = peak_rss_bytes;
+        node.order = order;
+        if let Some(forwarder) = node.forwarder.take() {
+            node.tail = forwarder.finish();
+        }
+        if matches!(self.state, State::Running) {
+            let now = Instant::now();
+            if failed(&self.facts(), rank) {
+                self.call_off();
+                self.state = State::Gathering { since: now };
+            } else if rank == 0 {
+                self.call_off();
+                self.state = State::Leaving { since: now };
+            }
+        }
+    }
+
+    fn signalled(&mut self, Arrived { signal, from_terminal }: Arrived) {
+        match signal {
+            libc::SIGUSR1 | libc::SIGUSR2 | libc::SIGQUIT => self.pass_on(signal, from_terminal),
+            libc::SIGTSTP => {
+                self.pass_on(signal, from_terminal);
+                sys::stop_self();
+                self.pass_on(libc::SIGCONT, false);
+            }
+            libc::SIGINT if !matches!(self.state, State::Terminating { .. } | State::Killed { .. }) => {
+                self.interrupt(from_terminal);
+            }
+            _ => self.stop_for(signal),
+        }
+    }
+
+    fn interrupt(&mut self, from_terminal: bool) {
+        let now = Instant::now();
+        let again = self.interrupted.replace(now).is_some_and(|first| now - first <= INTERRUPT_AGAIN);
+        if again {
+            self.stop_for(libc::SIGINT);
+            return;
+        }
+        if let Some(node) = self.nodes.first().filter(|node| node.status.is_none() && !from_terminal) {
+            sys::kill(Target::Process(node.pid), libc::SIGINT);
+        }
+        if !self.launch.quiet {
+            self.console.say("interrupt sent to node 0; again within 2 s stops all nodes");
+        }
+    }
+
+    /// Ends the program because somebody wants it; now, when that was said before.
+    fn stop_for(&mut self, signal: i32) {
+        match self.state {
+            State::Terminating { .. } | State::Killed { .. } => self.kill_all(),
+            State::Running | State::Gathering { .. } | State::Leaving { .. } => {
+                self.cause.get_or_insert(Cause::Signal(signal));
+                self.terminate(self.launch.grace);
+            }
+        }
+    }
+
+    /// To every node that runs; node 0 has it already when the terminal sent it.
+    fn pass_on(&self, signal: i32, from_terminal: bool) {
+        for (rank, node) in self.nodes.iter().enumerate() {
+            if node.status.is_none() && !(rank == 0 && from_terminal) {
+                sys::kill(Target::Process(node.pid), signal);
+            }
+        }
+    }
+
+    fn terminate(&mut self, grace: Duration) {
+        self.call_off();
+        self.end_all(libc::SIGTERM);
+        // A stopped process does not hear TERM.
+        self.end_all(libc::SIGCONT);
+        self.state = State::Terminating { kill_at: Instant::now() + grace };
+    }
+
+    fn kill_all(&mut self) {
+        self.end_all(libc::SIGKILL);
+        if !matches!(self.state, State::Killed { .. }) {
+            self.state = State::Killed { since: Instant::now() };
+        }
+    }
+
+    fn end_all(&mut self, signal: i32) {
+        for (rank, node) in self.nodes.iter_mut().enumerate().filter(|(_, node)| node.status.is_none()) {
+            node.told_to_end = true;
+            // Node 0 shares the launcher's own group.
+            let target = if rank == 0 { Target::Process(node.pid) } else { Target::Group(node.pid) };
+            sys::kill(target, signal);
+        }
+    }
+
+    fn call_off(&self) {
+        // Relaxed: the flag carries nothing but itself.
+        self.called_off.store(true, Ordering::Relaxed);
+    }
+
+    fn facts(&self) -> Vec<Fact> {
+        let fact = |node: &Node| Fact {
+            phase: node.stats.phase(),
+            ending: node.stats.ending(),
+            status: node.status,
+            order: node.order,
+            told_to_end: node.told_to_end,
+        };
+        self.nodes.iter().map(fact).collect()
+    }
+
+    fn report(&self) -> Vec<NodeReport> {
+        let nodes = (0..).zip(&self.nodes);
+        nodes
+            .map(|(rank, node)| NodeReport::new(rank, &self.host, node.pid, node.peak_rss_bytes, &node.stats))
+            .collect()
+    }
+}
+
+fn job_id() -> String {
+    let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+    format!("{:x}-{:x}", since.as_millis(), std::process::id())
+}

@@ -1,0 +1,243 @@
+//! What happened, as JSON: `runtime/docs/report.md` explains each key.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use dstd_control::stats::{KINDS, Stats};
+use serde::Serialize;
+
+use crate::verdict::{Origin, Verdict};
+
+/// Changes when a key changes its meaning or goes away.
+const SCHEMA: u32 = 1;
+
+#[derive(Serialize)]
+pub(crate) struct Report {
+    schema: u32,
+    pub(crate) job: String,
+    pub(crate) program: String,
+    pub(crate) args: Vec<String>,
+    pub(crate) transport: &'static str,
+    engine: &'static str,
+    mode: &'static str,
+    wall_s: f64,
+    exit: Exit,
+    nodes: Vec<Node>,
+}
+
+#[derive(Serialize)]
+struct Exit {
+    origin: &'static str,
+    node: Option<u16>,
+    code: i32,
+    reason: String,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Node {
+    rank: u16,
+    host: String,
+    pid: Option<u32>,
+    threads_run: u64,
+    peak_rss_bytes: u64,
+    sent: BTreeMap<&'static str, Sent>,
+    faults: Faults,
+    remote_frees: u64,
+    futex: Futex,
+}
+
+#[derive(Serialize)]
+struct Sent {
+    messages: u64,
+    bytes: u64,
+}
+
+#[derive(Serialize)]
+struct Faults {
+    read: u64,
+    write: u64,
+    upgrade: u64,
+}
+
+#[derive(Serialize)]
+struct Futex {
+    wait: u64,
+    wake: u64,
+}
+
+fn get(counter: &AtomicU64) -> u64 {
+    // Relaxed: each number stands alone.
+    counter.load(Ordering::Relaxed)
+}
+
+impl Node {
+    /// A node that ran: `peak_rss_bytes` is what the kernel says.
+    pub(crate) fn new(rank: u16, host: &str, pid: u32, peak_rss_bytes: u64, stats: &Stats) -> Node {
+        let sent = KINDS.iter().zip(&stats.sent);
+        Node {
+            rank,
+            host: host.to_owned(),
+            pid: Some(pid),
+            threads_run: get(&stats.threads_run),
+            peak_rss_bytes: peak_rss_bytes.max(get(&stats.peak_rss_bytes)),
+            sent: sent
+                .map(|(name, sent)| (*name, Sent { messages: get(&sent.messages), bytes: get(&sent.bytes) }))
+                .collect(),
+            faults: Faults {
+                read: get(&stats.faults_read),
+                write: get(&stats.faults_write),
+                upgrade: get(&stats.faults_upgrade),
+            },
+            remote_frees: get(&stats.remote_frees),
+            futex: Futex { wait: get(&stats.futex_wait), wake: get(&stats.futex_wake) },
+        }
+    }
+
+    /// A node that was never started.
+    pub(crate) fn absent(rank: u16, host: &str) -> Node {
+        Node {
+            rank,
+            host: host.to_owned(),
+            pid: None,
+            threads_run: 0,
+            peak_rss_bytes: 0,
+            sent: KINDS.iter().map(|name| (*name, Sent { messages: 0, bytes: 0 })).collect(),
+            faults: Faults { read: 0, write: 0, upgrade: 0 },
+            remote_frees: 0,
+            futex: Futex { wait: 0, wake: 0 },
+        }
+    }
+}
+
+/// What is known of a job before it runs.
+pub(crate) struct Heading {
+    pub(crate) job: String,
+    pub(crate) program: String,
+    pub(crate) args: Vec<String>,
+    pub(crate) transport: &'static str,
+}
+
+impl Report {
+    pub(crate) fn new(heading: &Heading, wall_s: f64, verdict: &Verdict, nodes: Vec<Node>) -> Report {
+        Report {
+            schema: SCHEMA,
+            job: heading.job.clone(),
+            program: heading.program.clone(),
+            args: heading.args.clone(),
+            transport: heading.transport,
+            engine: "page",
+            mode: "no-direct",
+            wall_s,
+            exit: Exit {
+                origin: match verdict.origin {
+                    Origin::Main => "main",
+                    Origin::Exit => "exit",
+                    Origin::Node => "node",
+                    Origin::Launcher => "launcher",
+                },
+                node: verdict.node,
+                code: verdict.code,
+                reason: verdict.reason.clone(),
+            },
+            nodes,
+        }
+    }
+
+    /// Writes the report and a line end.
+    pub(crate) fn write(&self, file: &mut File) -> io::Result<()> {
+        let mut text = serde_json::to_vec_pretty(self)?;
+        text.push(b'\n');
+        file.write_all(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dstd_control::stats::StatsBlock;
+    use serde_json::{Value, json};
+
+    fn report(nodes: Vec<Node>) -> Value {
+        let heading = Heading {
+            job: "j".to_owned(),
+            program: "/p".to_owned(),
+            args: vec!["a".to_owned()],
+            transport: "tcp",
+        };
+        let verdict = Verdict { origin: Origin::Node, node: Some(1), code: 137, reason: "why".to_owned() };
+        serde_json::to_value(Report::new(&heading, 1.5, &verdict, nodes)).unwrap()
+    }
+
+    #[test]
+    fn every_key_is_there_with_its_number() {
+        let stats = StatsBlock::private().unwrap();
+        stats.threads_run.store(3, Ordering::Relaxed);
+        stats.peak_rss_bytes.store(100, Ordering::Relaxed);
+        stats.faults_read.store(4, Ordering::Relaxed);
+        stats.faults_write.store(5, Ordering::Relaxed);
+        stats.faults_upgrade.store(6, Ordering::Relaxed);
+        stats.remote_frees.store(7, Ordering::Relaxed);
+        stats.futex_wait.store(8, Ordering::Relaxed);
+        stats.futex_wake.store(9, Ordering::Relaxed);
+        stats.add_sent(1, 4096);
+        let mut value = report(vec![Node::new(0, "h", 42, 50, &stats)]);
+
+        let sent = value["nodes"][0]["sent"].take();
+        assert_eq!(sent.as_object().unwrap().len(), KINDS.len());
+        for name in KINDS {
+            let expected = if *name == "page_grant" { (1, 4096) } else { (0, 0) };
+            assert_eq!(sent[name], json!({"messages": expected.0, "bytes": expected.1}), "{name}");
+        }
+        assert_eq!(
+            value,
+            json!({
+                "schema": 1, "job": "j", "program": "/p", "args": ["a"],
+                "transport": "tcp", "engine": "page", "mode": "no-direct", "wall_s": 1.5,
+                "exit": {"origin": "node", "node": 1, "code": 137, "reason": "why"},
+                "nodes": [{
+                    "rank": 0, "host": "h", "pid": 42, "threads_run": 3, "peak_rss_bytes": 100, "sent": null,
+                    "faults": {"read": 4, "write": 5, "upgrade": 6}, "remote_frees": 7,
+                    "futex": {"wait": 8, "wake": 9}
+                }]
+            })
+        );
+    }
+
+    #[test]
+    fn a_node_that_never_ran_has_the_same_keys() {
+        let stats = StatsBlock::private().unwrap();
+        let value = report(vec![Node::new(0, "h", 42, 50, &stats), Node::absent(1, "h")]);
+        let keys = |node: &Value| node.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        assert_eq!(keys(&value["nodes"][0]), keys(&value["nodes"][1]));
+        assert_eq!(value["nodes"][1]["pid"], Value::Null);
+        assert_eq!(value["nodes"][1]["sent"].as_object().unwrap().len(), KINDS.len());
+    }
+
+    #[test]
+    fn every_key_is_explained() {
+        let text = include_str!("../../docs/report.md");
+        let value = report(vec![Node::absent(0, "h")]);
+        let mut missing = Vec::new();
+        let mut look = |value: &Value| {
+            for key in value.as_object().unwrap().keys() {
+                if !text.contains(&format!("`{key}`")) {
+                    missing.push(key.clone());
+                }
+            }
+        };
+        [
+            &value,
+            &value["exit"],
+            &value["nodes"][0],
+            &value["nodes"][0]["faults"],
+            &value["nodes"][0]["futex"],
+        ]
+        .into_iter()
+        .for_each(&mut look);
+        look(&value["nodes"][0]["sent"]["ship"]);
+        look(&value["nodes"][0]["sent"]);
+        assert_eq!(missing, [""; 0]);
+    }
+}

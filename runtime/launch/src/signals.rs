@@ -1,0 +1,69 @@
+//! Signals sent to the launcher, as events.
+//!
+//! | signal | what the job does with it |
+//! |---|---|
+//! | INT | to node 0; again within 2 s: TERM to all, grace, KILL; once more: KILL |
+//! | TERM, HUP | TERM to all, grace, KILL; once more: KILL |
+//! | USR1, USR2, QUIT | to all |
+//! | TSTP | stops the nodes, then the launcher; continued together |
+//!
+//! Node 0 is in the launcher's process group: it may read the terminal, and what the terminal sends
+//! (^C, ^Z, ^\) the kernel delivers to it directly, so the launcher passes on only what somebody
+//! sent with kill. The other nodes have a group each, which the launcher can kill with all that they
+//! started; being in the background they ignore TTIN and TTOU, so that reading the terminal is an
+//! error there instead of a halt. A signal that the launcher was told to ignore (nohup) stays ignored.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::job::Event;
+use crate::sys::Blocked;
+
+const SIGNALS: [i32; 7] =
+    [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2, libc::SIGTSTP];
+
+/// How often the thread looks whether it is still wanted.
+const TICK: Duration = Duration::from_millis(50);
+
+/// Turns signals into events while it lives.
+pub(crate) struct Signals {
+    blocked: Arc<Blocked>,
+    over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Signals {
+    /// Blocks the signals on this thread and starts one that waits for them.
+    pub(crate) fn watch(events: Sender<Event>) -> io::Result<Signals> {
+        let blocked = Arc::new(Blocked::new(&SIGNALS)?);
+        let over = Arc::new(AtomicBool::new(false));
+        let thread = {
+            let (blocked, over) = (Arc::clone(&blocked), Arc::clone(&over));
+            std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+                // Relaxed: the flag carries nothing but itself.
+                while !over.load(Ordering::Relaxed) {
+                    if let Some(arrived) = blocked.wait(TICK)
+                        && events.send(Event::Signal(arrived)).is_err()
+                    {
+                        return;
+                    }
+                }
+            })?
+        };
+        Ok(Signals { blocked, over, thread: Some(thread) })
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.join().expect("the signal thread does not panic");
+        }
+        self.blocked.restore();
+    }
+}

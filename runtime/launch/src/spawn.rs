@@ -1,0 +1,87 @@
+//! One process a node.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use dstd_control::env::{NodeEnv, Options};
+use dstd_control::secret::Secret;
+use dstd_control::stats::StatsBlock;
+
+use crate::sys;
+
+/// What all nodes of a job have in common.
+pub(crate) struct Template {
+    pub(crate) path: PathBuf,
+    pub(crate) name: OsString,
+    pub(crate) args: Vec<OsString>,
+    pub(crate) vars: Vec<(OsString, OsString)>,
+    pub(crate) dir: Option<PathBuf>,
+    pub(crate) job_id: String,
+    pub(crate) size: u16,
+    pub(crate) controller: SocketAddr,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) options: Options,
+    pub(crate) secret: Secret,
+}
+
+/// A process that was started.
+pub(crate) struct Spawned {
+    pub(crate) pid: u32,
+    pub(crate) stats: StatsBlock,
+    pub(crate) stderr: OwnedFd,
+}
+
+impl Template {
+    /// Starts node `rank`. The node dies with the calling thread.
+    ///
+    /// It reads the launcher's stdin and writes the launcher's stdout; its stderr comes back in
+    /// `Spawned`. The secret waits in a pipe that nobody else can read.
+    pub(crate) fn spawn(&self, rank: u16) -> io::Result<Spawned> {
+        let (stats, stats_fd) = StatsBlock::create()?;
+        let (cred_fd, mut cred) = io::pipe()?;
+        // 32 bytes fit into an empty pipe.
+        cred.write_all(self.secret.expose())?;
+        drop(cred);
+        let (stderr, stderr_of_node) = io::pipe()?;
+
+        let env = NodeEnv {
+            job_id: self.job_id.clone(),
+            rank,
+            size: self.size,
+            local_rank: rank,
+            controller: self.controller,
+            cred_fd: cred_fd.as_raw_fd(),
+            stats_fd: stats_fd.as_raw_fd(),
+            connect_timeout: self.connect_timeout,
+            options: self.options.clone(),
+        };
+        let mut command = Command::new(&self.path);
+        command.arg0(&self.name).args(&self.args).envs(self.vars.iter().map(|(name, value)| (name, value)));
+        command.envs(env.to_vars()).stderr(stderr_of_node);
+        if let Some(dir) = &self.dir {
+            command.current_dir(dir);
+        }
+        let background = rank > 0;
+        if background {
+            command.process_group(0);
+        }
+        let (launcher, fds) = (std::process::id(), [env.cred_fd, env.stats_fd]);
+        // SAFETY: `in_child` makes only calls that are safe between fork and exec.
+        unsafe { command.pre_exec(move || sys::in_child(launcher, fds, background)) };
+        let child = command.spawn()?;
+        // The job reaps the process itself, by its id.
+        Ok(Spawned { pid: child.id(), stats, stderr: stderr.into() })
+    }
+}
+
+/// Opens the file of the report before anything is started, so that a run is not made in vain.
+pub(crate) fn open_report(path: &Path) -> Result<File, String> {
+    File::create(path).map_err(|error| format!("cannot write the report to {}: {error}", path.display()))
+}

@@ -1,0 +1,237 @@
+//! The system calls that std does not wrap.
+//!
+//! *Invariants.* A node is reaped only by the job's thread, after everything that was sent to its
+//! process id or group; until then the kernel keeps both, so no signal can hit a stranger.
+//! *Layout.* None of its own.
+//! *Who may touch what, when.* [`wait_for_end`] may run on any thread, since it leaves the zombie;
+//! [`reap`] and [`kill`] run on the job's thread. [`in_child`] runs between fork and exec.
+//! *Why not safe code.* std waits, signals and prepares processes one way only, and not this way.
+
+use std::io;
+use std::mem::zeroed;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::time::Duration;
+
+/// How a process ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Status {
+    /// It called exit.
+    Exit(i32),
+    /// A signal killed it.
+    Signal { signal: i32, core: bool },
+}
+
+impl Status {
+    /// What a shell calls it: the status, or 128 + signal.
+    pub(crate) const fn code(self) -> i32 {
+        match self {
+            Status::Exit(code) => code,
+            Status::Signal { signal, .. } => 128 + signal,
+        }
+    }
+}
+
+/// Who gets a signal.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Target {
+    Process(u32),
+    Group(u32),
+}
+
+/// Sends a signal; a target that is gone already is no error.
+pub(crate) fn kill(target: Target, signal: i32) {
+    let pid = match target {
+        Target::Process(pid) => pid as libc::pid_t,
+        Target::Group(pid) => -(pid as libc::pid_t),
+    };
+    // SAFETY: no memory is involved; the target is a child that was not reaped, or its group.
+    let status = unsafe { libc::kill(pid, signal) };
+    debug_assert!(status == 0 || io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH));
+}
+
+/// Stops this process until somebody continues it.
+pub(crate) fn stop_self() {
+    // SAFETY: no memory is involved.
+    unsafe { libc::raise(libc::SIGSTOP) };
+}
+
+/// Waits until child `pid` has ended and leaves it a zombie.
+pub(crate) fn wait_for_end(pid: u32) -> io::Result<()> {
+    loop {
+        // SAFETY: all-zero bytes are a valid `siginfo_t`.
+        let mut info: libc::siginfo_t = unsafe { zeroed() };
+        let options = libc::WEXITED | libc::WNOWAIT;
+        // SAFETY: `info` is live and writable.
+        if unsafe { libc::waitid(libc::P_PID, pid, &mut info, options) } == 0 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+}
+
+/// Takes away the zombie `pid`: how it ended, and the most memory it had resident.
+pub(crate) fn reap(pid: u32) -> io::Result<(Status, u64)> {
+    let mut status = 0;
+    // SAFETY: all-zero bytes are a valid `rusage`.
+    let mut usage: libc::rusage = unsafe { zeroed() };
+    // SAFETY: both are live and writable.
+    let reaped = unsafe { libc::wait4(pid as libc::pid_t, &mut status, 0, &mut usage) };
+    if reaped < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let status = if libc::WIFSIGNALED(status) {
+        Status::Signal { signal: libc::WTERMSIG(status), core: libc::WCOREDUMP(status) }
+    } else {
+        Status::Exit(libc::WEXITSTATUS(status))
+    };
+    Ok((status, u64::try_from(usage.ru_maxrss).unwrap_or(0) * 1024))
+}
+
+/// Prepares a node between fork and exec: it dies with the launcher's thread `launcher`, lies at
+/// fixed addresses, inherits `fds`, and, when it is not node 0, is not stopped for touching the terminal.
+///
+/// Only calls that are safe after fork are made; nothing is allocated.
+pub(crate) fn in_child(launcher: u32, fds: [RawFd; 2], background: bool) -> io::Result<()> {
+    // SAFETY: no memory is involved.
+    check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) })?;
+    // SAFETY: no memory is involved.
+    if unsafe { libc::getppid() } as u32 != launcher {
+        // The launcher died before the line above: nobody would ever kill this process.
+        return Err(io::Error::from_raw_os_error(libc::ESRCH));
+    }
+    // SAFETY: no memory is involved. Where it is forbidden the node finds out itself, and says so.
+    unsafe { libc::personality(libc::ADDR_NO_RANDOMIZE as libc::c_ulong) };
+    for fd in fds {
+        // SAFETY: no memory is involved; the descriptors are open in this process.
+        check(unsafe { libc::fcntl(fd, libc::F_SETFD, 0) })?;
+    }
+    if background {
+        for signal in [libc::SIGTTIN, libc::SIGTTOU] {
+            // SAFETY: ignoring a signal installs no code.
+            unsafe { libc::signal(signal, libc::SIG_IGN) };
+        }
+    }
+    Ok(())
+}
+
+/// Waits until a read of `fd` would return, at most `timeout`.
+pub(crate) fn readable(fd: BorrowedFd<'_>, timeout: Duration) -> io::Result<bool> {
+    let mut entry = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    let millis = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+    // SAFETY: `entry` is one live, writable entry; the descriptor is borrowed and stays open.
+    match unsafe { libc::poll(&mut entry, 1, millis) } {
+        0 => Ok(false),
+        1.. => Ok(true),
+        _ => match io::Error::last_os_error() {
+            error if error.kind() == io::ErrorKind::Interrupted => Ok(false),
+            error => Err(error),
+        },
+    }
+}
+
+/// A set of signals that were blocked on the calling thread, and on all threads it starts.
+pub(crate) struct Blocked {
+    set: libc::sigset_t,
+    before: libc::sigset_t,
+}
+
+/// A signal that arrived.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrived {
+    pub(crate) signal: i32,
+    /// The terminal sent it, to the whole foreground group.
+    pub(crate) from_terminal: bool,
+}
+
+impl Blocked {
+    /// Blocks those of `signals` that are not ignored by this process.
+    pub(crate) fn new(signals: &[i32]) -> io::Result<Blocked> {
+        // SAFETY: all-zero bytes are a valid `sigset_t`.
+        let (mut set, mut before) = unsafe { (zeroed(), zeroed()) };
+        // SAFETY: `set` is live and writable.
+        check(unsafe { libc::sigemptyset(&mut set) })?;
+        for &signal in signals.iter().filter(|&&signal| !is_ignored(signal)) {
+            // SAFETY: `set` was initialised.
+            check(unsafe { libc::sigaddset(&mut set, signal) })?;
+        }
+        // SAFETY: both sets are live.
+        match unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &set, &mut before) } {
+            0 => Ok(Blocked { set, before }),
+            error => Err(io::Error::from_raw_os_error(error)),
+        }
+    }
+
+    /// Waits for one of the signals, at most `timeout`.
+    pub(crate) fn wait(&self, timeout: Duration) -> Option<Arrived> {
+        let timeout = libc::timespec {
+            tv_sec: timeout.as_secs() as libc::time_t,
+            tv_nsec: timeout.subsec_nanos().into(),
+        };
+        // SAFETY: all-zero bytes are a valid `siginfo_t`.
+        let mut info: libc::siginfo_t = unsafe { zeroed() };
+        // SAFETY: set and timeout are live, `info` is live and writable.
+        let signal = unsafe { libc::sigtimedwait(&self.set, &mut info, &timeout) };
+        (signal > 0).then_some(Arrived { signal, from_terminal: info.si_code == libc::SI_KERNEL })
+    }
+
+    /// Restores what the calling thread had blocked before. Signals that nobody has waited for
+    /// arrive then.
+    pub(crate) fn restore(&self) {
+        // SAFETY: the set is live.
+        let status = unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.before, std::ptr::null_mut()) };
+        debug_assert_eq!(status, 0, "the mask was valid once");
+    }
+}
+
+fn is_ignored(signal: i32) -> bool {
+    // SAFETY: all-zero bytes are a valid `sigaction`.
+    let mut action: libc::sigaction = unsafe { zeroed() };
+    // SAFETY: `action` is live and writable; no new action is set.
+    let status = unsafe { libc::sigaction(signal, std::ptr::null(), &mut action) };
+    status == 0 && action.sa_sigaction == libc::SIG_IGN
+}
+
+/// The name of this host.
+pub(crate) fn hostname() -> String {
+    let mut name = [0_u8; 256];
+    // SAFETY: `name` is live and writable; its last byte is left zero.
+    let status = unsafe { libc::gethostname(name.as_mut_ptr().cast(), name.len() - 1) };
+    let end = name.iter().position(|&byte| byte == 0).unwrap_or(0);
+    if status == 0 && end > 0 {
+        String::from_utf8_lossy(&name[..end]).into_owned()
+    } else {
+        "localhost".to_owned()
+    }
+}
+
+/// The name of a signal.
+pub(crate) fn signal_name(signal: i32) -> &'static str {
+    match signal {
+        libc::SIGABRT => "SIGABRT",
+        libc::SIGALRM => "SIGALRM",
+        libc::SIGBUS => "SIGBUS",
+        libc::SIGFPE => "SIGFPE",
+        libc::SIGHUP => "SIGHUP",
+        libc::SIGILL => "SIGILL",
+        libc::SIGINT => "SIGINT",
+        libc::SIGKILL => "SIGKILL",
+        libc::SIGPIPE => "SIGPIPE",
+        libc::SIGQUIT => "SIGQUIT",
+        libc::SIGSEGV => "SIGSEGV",
+        libc::SIGSYS => "SIGSYS",
+        libc::SIGTERM => "SIGTERM",
+        libc::SIGTRAP => "SIGTRAP",
+        libc::SIGUSR1 => "SIGUSR1",
+        libc::SIGUSR2 => "SIGUSR2",
+        libc::SIGXCPU => "SIGXCPU",
+        libc::SIGXFSZ => "SIGXFSZ",
+        _ => "another signal",
+    }
+}
+
+fn check(status: i32) -> io::Result<()> {
+    if status < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}

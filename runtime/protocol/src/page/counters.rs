@@ -1,0 +1,29 @@
+//! What a page engine counts. Nothing here influences a step.
+
+/// Counts since the start of the engine.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Read faults that asked for a page.
+    pub faults_read: u64,
+    /// Write faults on absent pages that asked for a page.
+    pub faults_write: u64,
+    /// Write faults on read-only pages that asked for the right to write.
+    pub faults_upgrade: u64,
+    /// Faults on pages that were good enough already.
+    pub faults_resolved: u64,
+    /// Faults on pages that were already asked for.
+    pub faults_joined: u64,
+    /// Pages that came in by read-ahead: nobody had touched them yet.
+    pub pages_ahead: u64,
+    /// Pages asked for by read-ahead that the home did not grant.
+    pub pages_ungranted: u64,
+    /// Times that giving a page away waited for its minimum residence.
+    pub residence_waits: u64,
+    /// Requests at home that found their page busy.
+    pub requests_queued: u64,
+    /// `PageFetch` sent.
+    pub fetches: u64,
+    /// `PageInvalidate` sent.
+    pub invalidations: u64,
+}

@@ -1,0 +1,254 @@
+//! The engine as its driver sees it: inputs in, outputs out.
+
+use core::hash::{Hash, Hasher};
+use std::collections::BTreeMap;
+
+use dstd_addr::{NodeId, PageNo};
+
+use super::counters::Counters;
+use super::directory::{Busy, Directory, Request};
+use super::io::{Config, Input, Output};
+use super::residence::Residence;
+use super::stream::Streams;
+use super::table::{Access, Entry, Local, Revoke, Table};
+use super::violation::Violation;
+use crate::limits::WINDOW_PAGES_MAX;
+use crate::{Message, MessageKind};
+
+/// The page protocol of one node: home of its own pages, toucher of all others.
+///
+/// Equality and hash cover what later steps depend on; the counters are left out.
+#[derive(Clone, Debug)]
+pub struct PageEngine {
+    pub(super) config: Config,
+    pub(super) table: Table,
+    /// Pages of this home that serve a request.
+    pub(super) busy: BTreeMap<PageNo, Busy>,
+    pub(super) residence: Residence,
+    pub(super) streams: Streams,
+    pub(super) counters: Counters,
+}
+
+impl PageEngine {
+    /// An engine for which every page is untouched. `window_max` is brought into
+    /// `1..=WINDOW_PAGES_MAX`.
+    pub fn new(mut config: Config) -> PageEngine {
+        config.window_max = config.window_max.clamp(1, WINDOW_PAGES_MAX);
+        PageEngine {
+            table: Table::new(config.me),
+            config,
+            busy: BTreeMap::new(),
+            residence: Residence::default(),
+            streams: Streams::default(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// Takes one input and appends what the driver has to do to `out`.
+    ///
+    /// Every fault is answered by an output that wakes its threads, in this step or a later one.
+    ///
+    /// # Errors
+    /// Another node broke the protocol: the driver stops the program. What `out` holds then
+    /// must not be carried out.
+    pub fn step(&mut self, now_ns: u64, input: Input, out: &mut Vec<Output>) -> Result<(), Violation> {
+        match input {
+            Input::Fault { page, write } => self.fault(now_ns, page, Access::new(write), out),
+            Input::Message { from, message } => self.message(now_ns, from, message, out),
+            Input::Tick => self.tick(now_ns, out),
+        }
+    }
+
+    /// When to hand over [`Input::Tick`]; `None` while nothing waits for time to pass.
+    pub fn deadline(&self) -> Option<u64> {
+        self.residence.deadline()
+    }
+
+    /// What this engine was told at its start.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What threads of this node may do with `page`; `Absent` for pages that are not global.
+    pub fn local(&self, page: PageNo) -> Local {
+        self.home_of(page).map_or(Local::Absent, |home| self.table.get(page, home).local)
+    }
+
+    /// Whether this node waits for a right to `page`.
+    pub fn is_pending(&self, page: PageNo) -> bool {
+        self.home_of(page).is_some_and(|home| self.table.get(page, home).pending.is_some())
+    }
+
+    /// Who holds `page`, if this node is its home.
+    pub fn directory(&self, page: PageNo) -> Option<Directory> {
+        let home = self.home_of(page).filter(|&home| home == self.config.me)?;
+        Some(self.table.get(page, home).directory)
+    }
+
+    /// Whether this node is the home of `page` and serves a request for it.
+    pub fn is_busy(&self, page: PageNo) -> bool {
+        self.busy.contains_key(&page)
+    }
+
+    /// Whether no page is pending, busy or about to be given away.
+    pub fn is_idle(&self) -> bool {
+        self.busy.is_empty()
+            && self.residence.deadline().is_none()
+            && self.table.touched().all(|(_, entry)| entry.pending.is_none() && entry.revoke.is_none())
+    }
+
+    /// Pages whose state differs from that of an untouched page, in order.
+    pub fn touched(&self) -> impl Iterator<Item = PageNo> {
+        self.table.touched().map(|(page, _)| page)
+    }
+
+    /// What was counted so far.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    fn fault(
+        &mut self,
+        now_ns: u64,
+        page: PageNo,
+        access: Access,
+        out: &mut Vec<Output>,
+    ) -> Result<(), Violation> {
+        let me = self.config.me;
+        let home = self.home_of(page).ok_or(Violation::UnknownPage { from: me, page })?;
+        let entry = self.table.get(page, home);
+        if access.allowed_by(entry.local) {
+            self.counters.faults_resolved += 1;
+            out.push(Output::Resolve { page, writable: entry.local == Local::Writable });
+            return Ok(());
+        }
+        if entry.pending.is_some() {
+            // The install wakes the thread; should it want more than it then has, it faults again.
+            self.counters.faults_joined += 1;
+            let wanted = &mut self.table.get_mut(page, home).wanted;
+            *wanted = (*wanted).max(Some(access));
+            return Ok(());
+        }
+        match (access, entry.local) {
+            (Access::Read, _) => self.counters.faults_read += 1,
+            (Access::Write, Local::ReadOnly) => self.counters.faults_upgrade += 1,
+            (Access::Write, _) => self.counters.faults_write += 1,
+        }
+        if home != me {
+            self.ask_home(page, home, access, out);
+            return Ok(());
+        }
+        self.table.get_mut(page, home).pending = Some(access);
+        self.enqueue(now_ns, page, Request { from: me, access, count: 1 }, out)
+    }
+
+    fn message(
+        &mut self,
+        now_ns: u64,
+        from: NodeId,
+        message: Message,
+        out: &mut Vec<Output>,
+    ) -> Result<(), Violation> {
+        if from == self.config.me || from.0 >= self.config.layout.nodes() {
+            return Err(Violation::UnknownSender { from });
+        }
+        match message {
+            Message::PageRequest { first, count, write } => {
+                let request = Request { from, access: Access::new(write), count };
+                self.on_request(now_ns, first, request, out)
+            }
+            Message::PageReturn { page, exclusive } => self.on_return(now_ns, from, page, exclusive, out),
+            Message::PageInvalidated { page } => self.on_invalidated(now_ns, from, page, out),
+            Message::PageGrant { first, count, writable, upgrade } => {
+                self.on_grant(now_ns, from, first, count, (writable, upgrade), out)
+            }
+            Message::PageFetch { page, exclusive: false } => {
+                self.on_revoke(now_ns, from, page, Revoke::Share, out)
+            }
+            Message::PageFetch { page, exclusive: true } => {
+                self.on_revoke(now_ns, from, page, Revoke::Take, out)
+            }
+            Message::PageInvalidate { page } => self.on_revoke(now_ns, from, page, Revoke::Drop, out),
+            _ => Err(Violation::NotForPages { from, kind: message.kind() }),
+        }
+    }
+
+    fn tick(&mut self, now_ns: u64, out: &mut Vec<Output>) -> Result<(), Violation> {
+        while let Some(page) = self.residence.pop_due(now_ns) {
+            if self.home_of(page) == Some(self.config.me) {
+                self.own_residence_over(now_ns, page, out)?;
+            } else {
+                self.residence_over(page, out);
+            }
+        }
+        Ok(())
+    }
+
+    /// The home of `page`; `None` also for numbers that are no page's.
+    pub(super) fn home_of(&self, page: PageNo) -> Option<NodeId> {
+        if page.0 >= crate::limits::PAGE_NO_END {
+            return None;
+        }
+        self.config.layout.home(page)
+    }
+
+    /// Accepts `page` as one of this home.
+    pub(super) fn check_own(&self, from: NodeId, page: PageNo, kind: MessageKind) -> Result<(), Violation> {
+        match self.home_of(page) {
+            None => Err(Violation::UnknownPage { from, page }),
+            Some(home) if home != self.config.me => Err(Violation::WrongHome { from, page, kind }),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Accepts `page` as one whose home is the sender.
+    pub(super) fn check_foreign(
+        &self,
+        from: NodeId,
+        page: PageNo,
+        kind: MessageKind,
+    ) -> Result<(), Violation> {
+        match self.home_of(page) {
+            None => Err(Violation::UnknownPage { from, page }),
+            Some(home) if home != from => Err(Violation::WrongHome { from, page, kind }),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// The end of the residence of a page that a fault brings in now.
+    pub(super) fn stays_until(&self, now_ns: u64) -> u64 {
+        now_ns.saturating_add(self.config.residence_ns)
+    }
+
+    /// The entry of a page of this home.
+    pub(super) fn own(&self, page: PageNo) -> Entry {
+        self.table.get(page, self.config.me)
+    }
+
+    /// The entry of a page of this home, to be changed.
+    pub(super) fn own_mut(&mut self, page: PageNo) -> &mut Entry {
+        self.table.get_mut(page, self.config.me)
+    }
+}
+
+impl PartialEq for PageEngine {
+    fn eq(&self, other: &PageEngine) -> bool {
+        self.config == other.config
+            && self.table == other.table
+            && self.busy == other.busy
+            && self.residence == other.residence
+            && self.streams == other.streams
+    }
+}
+
+impl Eq for PageEngine {}
+
+impl Hash for PageEngine {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.config.me.hash(state);
+        self.table.hash(state);
+        self.busy.hash(state);
+        self.residence.hash(state);
+        self.streams.hash(state);
+    }
+}

@@ -1,0 +1,318 @@
+//! The home side: one request per page at a time, oldest first.
+
+use std::collections::VecDeque;
+
+use dstd_addr::{Kind, NodeId, NodeSet, PageNo};
+
+use super::directory::{Busy, Directory, Phase, Request};
+use super::engine::PageEngine;
+use super::io::{Body, Output};
+use super::table::{Access, Local};
+use super::violation::Violation;
+use crate::{Message, MessageKind};
+
+impl PageEngine {
+    pub(super) fn on_request(
+        &mut self,
+        now_ns: u64,
+        first: PageNo,
+        request: Request,
+        out: &mut Vec<Output>,
+    ) -> Result<(), Violation> {
+        let Request { from, count, .. } = request;
+        self.check_own(from, first, MessageKind::PageRequest)?;
+        if count == 0 || count > self.config.window_max || !self.lie_together(first, count) {
+            return Err(Violation::BadCount { from, first, count });
+        }
+        self.enqueue(now_ns, first, request, out)
+    }
+
+    pub(super) fn on_return(
+        &mut self,
+        now_ns: u64,
+        from: NodeId,
+        page: PageNo,
+        exclusive: bool,
+        out: &mut Vec<Output>,
+    ) -> Result<(), Violation> {
+        let kind = MessageKind::PageReturn;
+        self.check_own(from, page, kind)?;
+        let busy = self.busy_in(page, |busy| {
+            busy.phase == Phase::Return(from) && busy.request.access.writes() == exclusive
+        });
+        let busy = busy.ok_or(Violation::Unasked { from, page, kind })?;
+        self.hand_on(now_ns, from, page, busy.request, out);
+        self.serve_waiting(now_ns, page, busy.waiting, out)
+    }
+
+    pub(super) fn on_invalidated(
+        &mut self,
+        now_ns: u64,
+        from: NodeId,
+        page: PageNo,
+        out: &mut Vec<Output>,
+    ) -> Result<(), Violation> {
+        let kind = MessageKind::PageInvalidated;
+        self.check_own(from, page, kind)?;
+        let awaited = |busy: &Busy| matches!(busy.phase, Phase::Acks(left) if left.contains(from));
+        let Some(busy) = self.busy.get_mut(&page).filter(|busy| awaited(busy)) else {
+            return Err(Violation::Unasked { from, page, kind });
+        };
+        let Phase::Acks(left) = &mut busy.phase else {
+            return Err(Violation::Unasked { from, page, kind });
+        };
+        *left = left.without(from);
+        let last = left.is_empty();
+        if let Directory::Shared(sharers) = &mut self.own_mut(page).directory {
+            *sharers = sharers.without(from);
+        }
+        if last { self.go_on(now_ns, page, out) } else { Ok(()) }
+    }
+
+    /// The minimum residence of this home's own copy of `page` is over.
+    pub(super) fn own_residence_over(
+        &mut self,
+        now_ns: u64,
+        page: PageNo,
+        out: &mut Vec<Output>,
+    ) -> Result<(), Violation> {
+        self.go_on(now_ns, page, out)
+    }
+
+    /// Serves `request` now or behind those that came before it.
+    pub(super) fn enqueue(
+        &mut self,
+        now_ns: u64,
+        page: PageNo,
+        request: Request,
+        out: &mut Vec<Output>,
+    ) -> Result<(), Violation> {
+        let Some(busy) = self.busy.get_mut(&page) else {
+            return match self.begin(now_ns, page, request, out)? {
+                None => Ok(()),
+                Some(phase) => {
+                    self.busy.insert(page, Busy { request, phase, waiting: VecDeque::new() });
+                    Ok(())
+                }
+            };
+        };
+        if busy.names(request.from) {
+            return Err(Violation::Repeated { from: request.from, page });
+        }
+        busy.waiting.push_back(request);
+        self.counters.requests_queued += 1;
+        Ok(())
+    }
+
+    /// Everybody else has answered: finishes the request being served and takes up the next.
+    fn go_on(&mut self, now_ns: u64, page: PageNo, out: &mut Vec<Output>) -> Result<(), Violation> {
+        let Some(mut busy) = self.busy.remove(&page) else { return Ok(()) };
+        if let Some(phase) = self.finish(now_ns, page, busy.request, out) {
+            busy.phase = phase;
+            self.busy.insert(page, busy);
+            return Ok(());
+        }
+        self.serve_waiting(now_ns, page, busy.waiting, out)
+    }
+
+    /// Serves requests until one has to wait for somebody.
+    fn serve_waiting(
+        &mut self,
+        now_ns: u64,
+        page: PageNo,
+        mut waiting: VecDeque<Request>,
+        out: &mut Vec<Output>,
+    ) -> Result<(), Violation> {
+        while let Some(request) = waiting.pop_front() {
+            if let Some(phase) = self.begin(now_ns, page, request, out)? {
+                self.busy.insert(page, Busy { request, phase, waiting });
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts a request on a page that is not busy; `None` when it is already granted.
+    fn begin(
+        &mut self,
+        now_ns: u64,
+        page: PageNo,
+        request: Request,
+        out: &mut Vec<Output>,
+    ) -> Result<Option<Phase>, Violation> {
+        let (me, from) = (self.config.me, request.from);
+        let repeated = Err(Violation::Repeated { from, page });
+        match (self.own(page).directory, request.access) {
+            (Directory::Exclusive(owner), _) if owner != me => {
+                if owner == from {
+                    return repeated;
+                }
+                let message = Message::PageFetch { page, exclusive: request.access.writes() };
+                out.push(Output::Send { to: owner, message, body: Body::None });
+                self.counters.fetches += 1;
+                Ok(Some(Phase::Return(owner)))
+            }
+            (Directory::Shared(sharers), Access::Read) if from != me && sharers.contains(from) => repeated,
+            (Directory::Shared(sharers), Access::Write) => {
+                let others = sharers.without(from).without(me);
+                if others.is_empty() {
+                    return Ok(self.finish(now_ns, page, request, out));
+                }
+                let message = Message::PageInvalidate { page };
+                out.extend(others.iter().map(|to| Output::Send { to, message, body: Body::None }));
+                self.counters.invalidations += u64::from(others.len());
+                Ok(Some(Phase::Acks(others)))
+            }
+            _ => Ok(self.finish(now_ns, page, request, out)),
+        }
+    }
+
+    /// The home has the bytes and nobody stands in the way: grants, unless the home's own copy
+    /// has to be taken and must stay a little longer.
+    fn finish(
+        &mut self,
+        now_ns: u64,
+        page: PageNo,
+        request: Request,
+        out: &mut Vec<Output>,
+    ) -> Option<Phase> {
+        if request.from == self.config.me {
+            self.grant_to_self(now_ns, page, request.access, out);
+            return None;
+        }
+        let own = self.own(page);
+        let taken = request.access.writes() || own.local == Local::Writable;
+        if taken && now_ns < own.until_ns {
+            self.residence.hold(own.until_ns, page);
+            self.counters.residence_waits += 1;
+            return Some(Phase::Residence);
+        }
+        self.grant(now_ns, page, request, out);
+        None
+    }
+
+    /// A request of this node's own threads; the home has the bytes.
+    fn grant_to_self(&mut self, now_ns: u64, page: PageNo, access: Access, out: &mut Vec<Output>) {
+        let (me, until_ns) = (self.config.me, self.stays_until(now_ns));
+        let entry = self.own_mut(page);
+        entry.pending = None;
+        entry.wanted = None;
+        entry.until_ns = until_ns;
+        if access.allowed_by(entry.local) {
+            // A copy came in for somebody else while the request waited.
+            out.push(Output::Resolve { page, writable: entry.local == Local::Writable });
+            return;
+        }
+        entry.local = Local::Writable;
+        entry.directory = Directory::Exclusive(me);
+        out.push(Output::Upgrade { first: page, count: 1 });
+    }
+
+    /// Grants `first`, and what follows as far as it is as easily had, from the home's memory.
+    fn grant(&mut self, now_ns: u64, first: PageNo, request: Request, out: &mut Vec<Output>) {
+        let (me, to, writable) = (self.config.me, request.from, request.access.writes());
+        let upgrade = writable
+            && matches!(self.own(first).directory, Directory::Shared(sharers) if sharers.contains(to));
+        let mut count = 1;
+        while count < request.count && self.can_follow(now_ns, first.plus(u64::from(count)), request, upgrade)
+        {
+            count += 1;
+        }
+        self.protect_writable(first, count, out);
+        for page in pages(first, count) {
+            let entry = self.own_mut(page);
+            if writable {
+                entry.local = Local::Absent;
+                entry.directory = Directory::Exclusive(to);
+            } else {
+                let sharers = match entry.directory {
+                    Directory::Exclusive(_) => NodeSet::of(me),
+                    Directory::Shared(sharers) => sharers,
+                };
+                entry.local = Local::ReadOnly;
+                entry.directory = Directory::Shared(sharers.with(to));
+            }
+        }
+        let message = Message::PageGrant { first, count, writable, upgrade };
+        let body = if upgrade { Body::None } else { Body::Pages };
+        out.push(Output::Send { to, message, body });
+        if writable {
+            out.push(Output::Unmap { first, count });
+        }
+    }
+
+    /// Whether `page` can be granted together with the page before it: by the home alone, now,
+    /// and in the same way (with bytes, or as an upgrade).
+    fn can_follow(&self, now_ns: u64, page: PageNo, request: Request, upgrade: bool) -> bool {
+        if self.busy.contains_key(&page) {
+            return false;
+        }
+        let (me, from) = (self.config.me, request.from);
+        let own = self.own(page);
+        let stays = now_ns < own.until_ns;
+        match (own.directory, request.access) {
+            (Directory::Exclusive(owner), _) => owner == me && !upgrade && !stays,
+            (Directory::Shared(sharers), Access::Read) => !sharers.contains(from),
+            (Directory::Shared(sharers), Access::Write) => {
+                sharers.without(from).without(me).is_empty() && sharers.contains(from) == upgrade && !stays
+            }
+        }
+    }
+
+    /// Stops this node's writers on those of the pages where it has any.
+    fn protect_writable(&self, first: PageNo, count: u16, out: &mut Vec<Output>) {
+        let mut run: Option<(PageNo, u16)> = None;
+        for page in pages(first, count) {
+            if self.own(page).local == Local::Writable {
+                run = Some(run.map_or((page, 1), |(first, count)| (first, count + 1)));
+            } else if let Some((first, count)) = run.take() {
+                out.push(Output::Protect { first, count });
+            }
+        }
+        out.extend(run.map(|(first, count)| Output::Protect { first, count }));
+    }
+
+    /// The bytes of `page` have come back from `owner`: installs or passes them on, now.
+    fn hand_on(&mut self, now_ns: u64, owner: NodeId, page: PageNo, request: Request, out: &mut Vec<Output>) {
+        let (me, to, writable) = (self.config.me, request.from, request.access.writes());
+        let until_ns = self.stays_until(now_ns);
+        let entry = self.own_mut(page);
+        if writable {
+            entry.directory = Directory::Exclusive(to);
+        } else {
+            entry.directory = Directory::Shared(NodeSet::of(me).with(owner).with(to));
+        }
+        if to == me {
+            entry.pending = None;
+            entry.wanted = None;
+            entry.until_ns = until_ns;
+        }
+        if to == me || !writable {
+            entry.local = if writable { Local::Writable } else { Local::ReadOnly };
+            out.push(Output::Install { first: page, count: 1, writable, skip: 0 });
+        }
+        if to != me {
+            let message = Message::PageGrant { first: page, count: 1, writable, upgrade: false };
+            out.push(Output::Send { to, message, body: Body::Received });
+        }
+    }
+
+    /// Takes the request being served at `page` out, if it is as `expected`.
+    fn busy_in(&mut self, page: PageNo, expected: impl FnOnce(&Busy) -> bool) -> Option<Busy> {
+        if expected(self.busy.get(&page)?) { self.busy.remove(&page) } else { None }
+    }
+
+    /// Whether all of these pages lie in one region. Statics are asked for one by one.
+    fn lie_together(&self, first: PageNo, count: u16) -> bool {
+        let last = first.plus(u64::from(count - 1));
+        let kind = self.config.layout.kind(first.addr().0);
+        count == 1
+            || (self.home_of(last).is_some()
+                && kind != Kind::Static
+                && kind == self.config.layout.kind(last.addr().0))
+    }
+}
+
+fn pages(first: PageNo, count: u16) -> impl Iterator<Item = PageNo> {
+    (0..u64::from(count)).map(move |offset| first.plus(offset))
+}

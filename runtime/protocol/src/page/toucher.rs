@@ -1,0 +1,170 @@
+//! The toucher side: asks for foreign pages, installs them, gives them back.
+
+use dstd_addr::{Kind, NodeId, PageNo};
+
+use super::engine::PageEngine;
+use super::io::{Body, Output};
+use super::table::{Access, Local, Revoke};
+use super::violation::Violation;
+use crate::{Message, MessageKind};
+
+impl PageEngine {
+    /// Asks `home` for `page`, which is not pending, and perhaps for those that follow it.
+    pub(super) fn ask_home(&mut self, page: PageNo, home: NodeId, access: Access, out: &mut Vec<Output>) {
+        let count = self.window(page, home, access);
+        for offset in 0..u64::from(count) {
+            let entry = self.table.get_mut(page.plus(offset), home);
+            entry.pending = Some(access);
+        }
+        let entry = self.table.get_mut(page, home);
+        entry.asked = count;
+        entry.wanted = Some(access);
+        let message = Message::PageRequest { first: page, count, write: access.writes() };
+        out.push(Output::Send { to: home, message, body: Body::None });
+    }
+
+    /// How many pages to ask for: pages of the same region that are in the same state.
+    fn window(&mut self, first: PageNo, home: NodeId, access: Access) -> u16 {
+        let kind = self.config.layout.kind(first.addr().0);
+        if self.config.window_max == 1 || kind == Kind::Static {
+            return 1;
+        }
+        let local = self.table.get(first, home).local;
+        let wish = self.streams.advance(first, access, self.config.window_max);
+        let mut count = 1;
+        while count < wish {
+            let page = first.plus(u64::from(count));
+            let entry = self.table.get(page, home);
+            let alike = entry.local == local && entry.pending.is_none() && entry.revoke.is_none();
+            if !alike || self.config.layout.kind(page.addr().0) != kind {
+                break;
+            }
+            count += 1;
+        }
+        count
+    }
+
+    pub(super) fn on_grant(
+        &mut self,
+        now_ns: u64,
+        from: NodeId,
+        first: PageNo,
+        count: u16,
+        (writable, upgrade): (bool, bool),
+        out: &mut Vec<Output>,
+    ) -> Result<(), Violation> {
+        let kind = MessageKind::PageGrant;
+        self.check_foreign(from, first, kind)?;
+        let asked = self.table.get(first, from).asked;
+        if asked == 0 {
+            return Err(Violation::Unasked { from, page: first, kind });
+        }
+        if count == 0 || count > asked {
+            return Err(Violation::BadCount { from, first, count });
+        }
+        let before = if upgrade { Local::ReadOnly } else { Local::Absent };
+        for offset in 0..u64::from(count) {
+            let page = first.plus(offset);
+            let entry = self.table.get(page, from);
+            let fits = entry.local == before && entry.pending == Some(Access::new(writable));
+            if !fits || (upgrade && !writable) {
+                return Err(Violation::Unasked { from, page, kind });
+            }
+        }
+        self.table.get_mut(first, from).asked = 0;
+        self.take_in(now_ns, from, first, count, writable);
+        out.push(if upgrade {
+            Output::Upgrade { first, count }
+        } else {
+            Output::Install { first, count, writable, skip: 0 }
+        });
+        self.release(from, first.plus(u64::from(count)), asked - count, out);
+        Ok(())
+    }
+
+    /// Notes granted pages as held; those that a thread waits for stay for a while.
+    fn take_in(&mut self, now_ns: u64, home: NodeId, first: PageNo, count: u16, writable: bool) {
+        let until_ns = self.stays_until(now_ns);
+        for offset in 0..u64::from(count) {
+            let entry = self.table.get_mut(first.plus(offset), home);
+            entry.local = if writable { Local::Writable } else { Local::ReadOnly };
+            entry.pending = None;
+            if entry.wanted.take().is_some() {
+                entry.until_ns = until_ns;
+            } else {
+                self.counters.pages_ahead += 1;
+            }
+        }
+    }
+
+    /// Gives up pages the home did not grant; asks again for those that threads touched since.
+    fn release(&mut self, home: NodeId, first: PageNo, count: u16, out: &mut Vec<Output>) {
+        self.counters.pages_ungranted += u64::from(count);
+        for offset in 0..u64::from(count) {
+            self.table.get_mut(first.plus(offset), home).pending = None;
+        }
+        for offset in 0..u64::from(count) {
+            let page = first.plus(offset);
+            let entry = self.table.get(page, home);
+            let Some(access) = entry.wanted else { continue };
+            // The window of a page before it may already ask for this one; its mark stays.
+            if entry.pending.is_some() {
+                continue;
+            }
+            self.ask_home(page, home, access, out);
+        }
+    }
+
+    pub(super) fn on_revoke(
+        &mut self,
+        now_ns: u64,
+        from: NodeId,
+        page: PageNo,
+        revoke: Revoke,
+        out: &mut Vec<Output>,
+    ) -> Result<(), Violation> {
+        let (kind, held) = match revoke {
+            Revoke::Share | Revoke::Take => (MessageKind::PageFetch, Local::Writable),
+            Revoke::Drop => (MessageKind::PageInvalidate, Local::ReadOnly),
+        };
+        self.check_foreign(from, page, kind)?;
+        let entry = self.table.get(page, from);
+        if entry.local != held || entry.revoke.is_some() {
+            return Err(Violation::NotHeld { from, page, kind });
+        }
+        if now_ns < entry.until_ns {
+            self.table.get_mut(page, from).revoke = Some(revoke);
+            self.residence.hold(entry.until_ns, page);
+            self.counters.residence_waits += 1;
+        } else {
+            self.give_back(from, page, revoke, out);
+        }
+        Ok(())
+    }
+
+    /// The minimum residence of a foreign page that the home wants is over.
+    pub(super) fn residence_over(&mut self, page: PageNo, out: &mut Vec<Output>) {
+        let Some(home) = self.home_of(page) else { return };
+        if let Some(revoke) = self.table.get_mut(page, home).revoke.take() {
+            self.give_back(home, page, revoke, out);
+        }
+    }
+
+    /// Stops the threads that use `page` first, answers then.
+    fn give_back(&mut self, home: NodeId, page: PageNo, revoke: Revoke, out: &mut Vec<Output>) {
+        let entry = self.table.get_mut(page, home);
+        entry.local = if revoke == Revoke::Share { Local::ReadOnly } else { Local::Absent };
+        let unmap = Output::Unmap { first: page, count: 1 };
+        if revoke == Revoke::Drop {
+            let message = Message::PageInvalidated { page };
+            out.extend([unmap, Output::Send { to: home, message, body: Body::None }]);
+            return;
+        }
+        let message = Message::PageReturn { page, exclusive: revoke == Revoke::Take };
+        out.push(Output::Protect { first: page, count: 1 });
+        out.push(Output::Send { to: home, message, body: Body::Pages });
+        if revoke == Revoke::Take {
+            out.push(unmap);
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Every interleaving of small programs over the page engine that production uses. What is
+//! checked: `world/model.rs`.
+
+#[allow(unreachable_pub, reason = "shared between tests")]
+mod world;
+
+use world::model::{both_residences, page};
+use world::{Op, Setup};
+
+#[test]
+fn two_nodes_one_page_two_threads_each() {
+    let p = page(0, 0);
+    let programs = vec![
+        (0, vec![Op::Add(p), Op::Load(p)]),
+        (0, vec![Op::Cas { page: p, old: 1, new: 7, then: 1 }]),
+        (1, vec![Op::Load(p), Op::Add(p)]),
+        (1, vec![Op::Add(p)]),
+    ];
+    both_residences(
+        "2x2 threads",
+        &Setup { nodes: 2, residence_ns: 0, window_max: 1, pages: vec![p], programs },
+    );
+}
+
+#[test]
+fn two_nodes_hand_a_page_to_and_fro() {
+    let p = page(0, 0);
+    let programs = vec![
+        (0, vec![Op::Load(p), Op::Add(p), Op::Load(p), Op::Add(p)]),
+        (1, vec![Op::Load(p), Op::Add(p), Op::Store(p, 9), Op::Load(p)]),
+    ];
+    both_residences(
+        "to and fro",
+        &Setup { nodes: 2, residence_ns: 0, window_max: 1, pages: vec![p], programs },
+    );
+}
+
+#[test]
+fn two_nodes_with_a_page_of_each() {
+    let (p, q) = (page(0, 0), page(1, 0));
+    let programs =
+        vec![(0, vec![Op::Add(p), Op::Add(q), Op::Load(p)]), (1, vec![Op::Add(q), Op::Add(p), Op::Load(q)])];
+    both_residences(
+        "two homes",
+        &Setup { nodes: 2, residence_ns: 0, window_max: 1, pages: vec![p, q], programs },
+    );
+}
+
+#[test]
+fn three_nodes_one_page() {
+    let p = page(0, 0);
+    let programs = vec![
+        (0, vec![Op::Load(p), Op::Add(p)]),
+        (1, vec![Op::Load(p), Op::Add(p)]),
+        (2, vec![Op::Add(p), Op::Load(p)]),
+    ];
+    both_residences(
+        "three nodes",
+        &Setup { nodes: 3, residence_ns: 0, window_max: 1, pages: vec![p], programs },
+    );
+}
+
+#[test]
+fn read_ahead_meets_the_home_and_a_second_thread() {
+    let [p, q, r, s] = [0, 1, 2, 3].map(|index| page(0, index));
+    let programs = vec![
+        (0, vec![Op::Add(r), Op::Add(s)]),
+        (1, vec![Op::Load(p), Op::Load(q), Op::Load(r), Op::Load(s)]),
+        (1, vec![Op::Add(r)]),
+    ];
+    let setup = Setup { nodes: 2, residence_ns: 0, window_max: 4, pages: vec![p, q, r, s], programs };
+    both_residences("read-ahead", &setup);
+}
+
+#[test]
+fn write_ahead_of_absent_and_of_read_only_pages() {
+    let [p, q, r] = [0, 1, 2].map(|index| page(0, index));
+    let programs = vec![
+        (0, vec![Op::Load(q)]),
+        (1, vec![Op::Load(r), Op::Add(p), Op::Add(q), Op::Add(r)]),
+        (2, vec![Op::Load(q), Op::Add(r)]),
+    ];
+    let setup = Setup { nodes: 3, residence_ns: 0, window_max: 2, pages: vec![p, q, r], programs };
+    both_residences("write-ahead", &setup);
+}

@@ -1,0 +1,45 @@
+//! Ways to break a run on purpose: a checker that stays silent about them is worth nothing.
+
+/// A mistake that the simulated driver or network makes now and then.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sabotage {
+    /// A page that is taken away stays mapped.
+    SkipUnmap,
+    /// Writers are not stopped before a page is sent.
+    SkipProtect,
+    /// An invalidation is acknowledged before the sharer has heard of it.
+    ForgeAck,
+    /// A page is unmapped or protected after the other nodes have been told that it was.
+    RevokeLate,
+    /// Messages leave before the outputs that follow them have been carried out.
+    SendEarly,
+    /// Two messages of one link change places (XPORT-1).
+    Overtake,
+    /// A page is installed with the bytes of another one.
+    WrongBytes,
+    /// A `FutexWoken` is lost.
+    DropWake,
+    /// A thread whose word differs keeps the wake that came for another.
+    KeepWake,
+    /// The number of remote waiters is never published: wakes at home stay in the kernel.
+    HideWaiters,
+    /// The threads that wait for an installed page are not woken.
+    ForgetFaulted,
+}
+
+impl Sabotage {
+    /// All of them.
+    pub const ALL: [Sabotage; 11] = [
+        Sabotage::SkipUnmap,
+        Sabotage::SkipProtect,
+        Sabotage::ForgeAck,
+        Sabotage::RevokeLate,
+        Sabotage::SendEarly,
+        Sabotage::Overtake,
+        Sabotage::WrongBytes,
+        Sabotage::DropWake,
+        Sabotage::KeepWake,
+        Sabotage::HideWaiters,
+        Sabotage::ForgetFaulted,
+    ];
+}

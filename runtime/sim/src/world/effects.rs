@@ -1,0 +1,168 @@
+//! The driver: carries out what the engines say, in order, and now and then sabotages it.
+
+use std::rc::Rc;
+
+use dstd_addr::{NodeId, PageNo};
+use dstd_protocol::futex::{self, Input};
+use dstd_protocol::page::{self, Body};
+use dstd_protocol::{Message, MessageKind};
+
+use super::node::Effect;
+use super::{Event, World};
+use crate::Sabotage;
+use crate::check;
+use crate::cpu::Signal;
+use crate::failure::{Broken, Checked, Rule};
+use crate::memory::{Image, Memory};
+use crate::network::Envelope;
+
+impl World {
+    pub(super) fn carry_out(&mut self, node: NodeId, effect: Effect) -> Checked {
+        match effect {
+            Effect::Page(output, received) => self.carry_out_page(node, output, &received),
+            Effect::Futex(output) => self.carry_out_futex(node, output),
+            Effect::LateUnmap { first, count } => self.map(node, first, count, Memory::unmap),
+        }
+    }
+
+    fn carry_out_page(&mut self, node: NodeId, output: page::Output, received: &Rc<Vec<Image>>) -> Checked {
+        self.note(|| format!("node {node} does {output:?}"));
+        match output {
+            page::Output::Send { to, message, body } => {
+                let body = match body {
+                    Body::None => Rc::default(),
+                    Body::Received => Rc::clone(received),
+                    Body::Pages => Rc::new(self.images(node, &message)?),
+                };
+                self.node(node).outbox.push((to, Envelope { message, body }));
+                if self.options.sabotage == Some(Sabotage::SendEarly) {
+                    self.flush(node)?;
+                }
+                Ok(())
+            }
+            page::Output::Protect { first, count } => {
+                if self.sabotages(Sabotage::SkipProtect) {
+                    return Ok(());
+                }
+                self.map(node, first, count, Memory::protect)
+            }
+            page::Output::Unmap { first, count } => {
+                if self.sabotages(Sabotage::SkipUnmap) {
+                    return Ok(());
+                }
+                if self.sabotages(Sabotage::RevokeLate) {
+                    self.node(node).late.push(Effect::LateUnmap { first, count });
+                    return Ok(());
+                }
+                self.map(node, first, count, Memory::unmap)
+            }
+            page::Output::Install { first, count, writable, skip } => {
+                let wrong = usize::from(self.sabotages(Sabotage::WrongBytes));
+                let mut next = usize::from(skip) + wrong;
+                self.map(node, first, count, |memory, page| {
+                    let image = received.get(next).copied().or_else(|| (wrong > 0).then(Image::default));
+                    next += 1;
+                    let Some(image) = image else {
+                        return Err(Broken::new(Rule::Mapping, format!("no bytes came for {page:?}")));
+                    };
+                    memory.install(page, &image, writable)
+                })?;
+                if !self.sabotages(Sabotage::ForgetFaulted) {
+                    self.wake_faulted(node, first, count);
+                }
+                Ok(())
+            }
+            page::Output::Upgrade { first, count } => {
+                self.map(node, first, count, Memory::upgrade)?;
+                self.wake_faulted(node, first, count);
+                Ok(())
+            }
+            page::Output::Resolve { page, writable } => {
+                self.map(node, page, 1, |memory, page| memory.resolve(page, writable))?;
+                self.wake_faulted(node, page, 1);
+                Ok(())
+            }
+        }
+    }
+
+    /// Changes mappings and checks PAGE-1 after each.
+    fn map(
+        &mut self,
+        node: NodeId,
+        first: PageNo,
+        count: u16,
+        mut change: impl FnMut(&mut Memory, PageNo) -> Checked,
+    ) -> Checked {
+        for offset in 0..u64::from(count) {
+            let page = first.plus(offset);
+            change(&mut self.node(node).memory, page)?;
+            check::single_writer::check(page, self.nodes.iter().map(|node| &node.memory))?;
+        }
+        Ok(())
+    }
+
+    /// The bytes of the pages that a message names.
+    fn images(&mut self, node: NodeId, message: &Message) -> Checked<Vec<Image>> {
+        let (first, count) = match *message {
+            Message::PageGrant { first, count, .. } => (first, count),
+            Message::PageReturn { page, .. } => (page, 1),
+            _ => return Err(Broken::new(Rule::Books, format!("{message:?} carries no pages"))),
+        };
+        (0..u64::from(count)).map(|offset| self.node(node).memory.image(first.plus(offset))).collect()
+    }
+
+    fn carry_out_futex(&mut self, node: NodeId, output: futex::Output) -> Checked {
+        match output {
+            futex::Output::Send { to, message } => {
+                self.node(node).outbox.push((to, Envelope { message, body: Rc::default() }));
+            }
+            futex::Output::Armed { token } => self.signal(token, Signal::Armed),
+            futex::Output::Woken { token } => self.signal(token, Signal::Woken),
+            futex::Output::Cancelled { token } => self.signal(token, Signal::Cancelled),
+            futex::Output::WakeDone { token, woken } => {
+                self.signal(token, Signal::WakeDone(woken));
+            }
+            futex::Output::KernelWake { ticket, addr, count, bitset } => {
+                let woken = self.wake_in_kernel(node, addr, count, bitset);
+                self.step_futex(node, Input::KernelWoke { ticket, woken })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the messages of a finished step to the network.
+    pub(super) fn flush(&mut self, node: NodeId) -> Checked {
+        for (to, envelope) in std::mem::take(&mut self.node(node).outbox) {
+            self.books.send(&envelope.message, envelope.body.len())?;
+            self.transmit(node, to, envelope);
+        }
+        let this = self.node(node);
+        this.effects.extend(this.late.drain(..));
+        Ok(())
+    }
+
+    fn transmit(&mut self, from: NodeId, to: NodeId, envelope: Envelope) {
+        let kind = envelope.message.kind();
+        if kind == MessageKind::FutexWoken && self.sabotages(Sabotage::DropWake) {
+            return;
+        }
+        match envelope.message {
+            Message::PageInvalidate { page } if self.sabotages(Sabotage::ForgeAck) => {
+                self.forged.insert((to, page));
+                let message = Message::PageInvalidated { page };
+                self.transmit(to, from, Envelope { message, body: Rc::default() });
+            }
+            // The forged one goes out at once, the true one never.
+            Message::PageInvalidated { page } if self.forged_and_sent.remove(&(from, page)) => return,
+            Message::PageInvalidated { page } if self.forged.remove(&(from, page)) => {
+                self.forged_and_sent.insert((from, page));
+            }
+            _ => {}
+        }
+        let arrival = self.network.send(self.now, from, to, envelope, &mut self.rng);
+        self.after(arrival - self.now, Event::Arrive { from, to });
+        if self.sabotages(Sabotage::Overtake) {
+            self.network.overtake(from, to);
+        }
+    }
+}

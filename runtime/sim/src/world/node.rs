@@ -1,0 +1,276 @@
+//! One node: its memory, its kernel, and the engine thread that serves what comes in.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use dstd_addr::{GlobalAddr, Layout, NodeId, PageNo};
+use dstd_protocol::futex::{self, FutexEngine};
+use dstd_protocol::{Message, invariants, page};
+
+use super::{Event, World};
+use crate::Sabotage;
+use crate::failure::{Broken, Checked, Rule};
+use crate::memory::{Image, Memory};
+use crate::network::Envelope;
+
+/// A thread in FUTEX_WAIT of the kernel.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sleeper {
+    pub(super) thread: usize,
+    pub(super) addr: GlobalAddr,
+    pub(super) bitset: u32,
+}
+
+/// An output that is not carried out yet.
+#[derive(Clone, Debug)]
+pub(super) enum Effect {
+    /// With the body of the message that was processed.
+    Page(page::Output, Rc<Vec<Image>>),
+    Futex(futex::Output),
+    /// An unmapping that should have come before the messages of its step.
+    LateUnmap {
+        first: PageNo,
+        count: u16,
+    },
+}
+
+pub(crate) struct Node {
+    pub(crate) me: NodeId,
+    pub(crate) futex: FutexEngine,
+    pub(crate) memory: Memory,
+    /// Threads that sleep at an address of this home, the oldest first.
+    pub(crate) kernel: VecDeque<Sleeper>,
+    /// The number of remote waiters, where threads read it.
+    pub(super) published: u64,
+    pub(super) calls: VecDeque<futex::Input>,
+    faults: VecDeque<(PageNo, bool)>,
+    peers: Vec<VecDeque<Envelope>>,
+    tick: bool,
+    due_at: Option<u64>,
+    busy: bool,
+    /// Outputs of the last step that are still to be carried out.
+    pub(super) effects: VecDeque<Effect>,
+    /// Messages of the step: they leave when all its outputs have been carried out.
+    pub(super) outbox: Vec<(NodeId, Envelope)>,
+    /// What sabotage puts off until the messages have left.
+    pub(super) late: Vec<Effect>,
+}
+
+/// Where the engine thread looks for work.
+#[derive(Clone, Copy, Debug)]
+enum Source {
+    Fault,
+    Call,
+    Tick,
+    Peer(usize),
+}
+
+impl Node {
+    pub(super) fn new(me: NodeId, layout: &Layout) -> Node {
+        Node {
+            me,
+            futex: FutexEngine::new(me, layout.clone()),
+            memory: Memory::new(me, layout.clone()),
+            kernel: VecDeque::new(),
+            published: 0,
+            calls: VecDeque::new(),
+            faults: VecDeque::new(),
+            peers: vec![VecDeque::new(); usize::from(layout.nodes())],
+            tick: false,
+            due_at: None,
+            busy: false,
+            effects: VecDeque::new(),
+            outbox: Vec::new(),
+            late: Vec::new(),
+        }
+    }
+
+    fn sources(&self) -> Vec<Source> {
+        let mut sources = Vec::new();
+        if !self.faults.is_empty() {
+            sources.push(Source::Fault);
+        }
+        if !self.calls.is_empty() {
+            sources.push(Source::Call);
+        }
+        if self.tick {
+            sources.push(Source::Tick);
+        }
+        let peers = self.peers.iter().enumerate().filter(|(_, queue)| !queue.is_empty());
+        sources.extend(peers.map(|(rank, _)| Source::Peer(rank)));
+        sources
+    }
+}
+
+impl World {
+    /// Makes sure that the engine thread of `node` looks for work.
+    pub(super) fn poke(&mut self, node: NodeId) {
+        if !std::mem::replace(&mut self.node(node).busy, true) {
+            let delay = self.rng.between(300, 5_000);
+            self.after(delay, Event::Engine(node));
+        }
+    }
+
+    pub(super) fn hand_over_fault(&mut self, node: NodeId, page: PageNo, write: bool) {
+        self.node(node).faults.push_back((page, write));
+        self.poke(node);
+    }
+
+    pub(super) fn arrive(&mut self, from: NodeId, to: NodeId) {
+        if let Some(envelope) = self.network.arrive(from, to) {
+            self.books.arrive(&envelope.message);
+            self.node(to).peers[from.index()].push_back(envelope);
+            self.poke(to);
+        }
+    }
+
+    pub(super) fn due(&mut self, node: NodeId) {
+        self.node(node).due_at = None;
+        if self.pages[node.index()].deadline().is_some_and(|deadline| deadline <= self.now) {
+            self.node(node).tick = true;
+            self.poke(node);
+        } else {
+            self.watch_deadline(node);
+        }
+    }
+
+    fn watch_deadline(&mut self, node: NodeId) {
+        let Some(deadline) = self.pages[node.index()].deadline() else { return };
+        if self.node(node).due_at.is_none_or(|due_at| deadline < due_at) {
+            self.node(node).due_at = Some(deadline);
+            let delay = deadline.saturating_sub(self.now) + self.rng.below(2_000);
+            self.after(delay, Event::Due(node));
+        }
+    }
+
+    /// The engine thread carries out one output, or takes one input.
+    pub(super) fn work(&mut self, node: NodeId) -> Checked {
+        if let Some(effect) = self.node(node).effects.pop_front() {
+            self.carry_out(node, effect)?;
+        } else {
+            let sources = self.node(node).sources();
+            if !sources.is_empty() {
+                let source = self.rng.pick(&sources);
+                self.take(node, source)?;
+            }
+        }
+        if self.node(node).effects.is_empty() {
+            self.flush(node)?;
+        }
+        let (now_or_later, rest) = (self.rng.between(100, 2_000), &self.nodes[node.index()]);
+        if rest.effects.is_empty() && rest.sources().is_empty() {
+            self.node(node).busy = false;
+        } else {
+            self.after(now_or_later, Event::Engine(node));
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, node: NodeId, source: Source) -> Checked {
+        let this = self.node(node);
+        match source {
+            Source::Fault => {
+                if let Some((page, write)) = this.faults.pop_front() {
+                    self.books.faults += 1;
+                    self.step_pages(node, page::Input::Fault { page, write }, Rc::default())?;
+                }
+            }
+            Source::Call => {
+                if let Some(call) = this.calls.pop_front() {
+                    self.step_futex(node, call)?;
+                }
+            }
+            Source::Tick => {
+                this.tick = false;
+                self.step_pages(node, page::Input::Tick, Rc::default())?;
+            }
+            Source::Peer(rank) => {
+                if let Some(Envelope { message, body }) = this.peers[rank].pop_front() {
+                    let from = NodeId(rank as u16);
+                    if is_about_pages(&message) {
+                        self.step_pages(node, page::Input::Message { from, message }, body)?;
+                    } else {
+                        self.step_futex(node, futex::Input::Message { from, message })?;
+                    }
+                }
+            }
+        }
+        self.watch_deadline(node);
+        Ok(())
+    }
+
+    fn step_pages(&mut self, node: NodeId, input: page::Input, body: Rc<Vec<Image>>) -> Checked {
+        let mut out = Vec::new();
+        let stepped = self.pages[node.index()].step(self.now, input, &mut out);
+        self.note(|| format!("node {node}: {input:?} -> {out:?}"));
+        stepped.map_err(|violation| Broken::new(Rule::Refused, violation.to_string()))?;
+        for output in &out {
+            let (first, count) = named(output);
+            for offset in 0..u64::from(count) {
+                invariants::page_holds(&self.pages, first.plus(offset), false)
+                    .map_err(|broken| Broken::new(Rule::SingleWriter, broken.to_string()))?;
+            }
+        }
+        self.node(node).effects.extend(out.into_iter().map(|output| Effect::Page(output, Rc::clone(&body))));
+        Ok(())
+    }
+
+    pub(super) fn step_futex(&mut self, node: NodeId, input: futex::Input) -> Checked {
+        let mut out = Vec::new();
+        let this = self.node(node);
+        let stepped = this.futex.step(input, &mut out);
+        this.published = this.futex.remote_waiters();
+        if self.options.sabotage == Some(Sabotage::HideWaiters) {
+            self.node(node).published = 0;
+        }
+        self.note(|| format!("node {node}: {input:?} -> {out:?}"));
+        stepped.map_err(|violation| Broken::new(Rule::Refused, violation.to_string()))?;
+        if out.is_empty() && matches!(input, futex::Input::Cancel { .. }) {
+            self.books.crossed_cancels += 1;
+        }
+        // The answer to a remote waker was counted when it was sent.
+        let relayed = matches!(input, futex::Input::Message { message: Message::FutexWakeDone { .. }, .. });
+        for output in &out {
+            if let futex::Output::WakeDone { woken, .. } = output
+                && !relayed
+            {
+                self.books.reported += u64::from(*woken);
+            }
+        }
+        self.node(node).effects.extend(out.into_iter().map(Effect::Futex));
+        Ok(())
+    }
+}
+
+fn is_about_pages(message: &Message) -> bool {
+    matches!(
+        message,
+        Message::PageRequest { .. }
+            | Message::PageGrant { .. }
+            | Message::PageFetch { .. }
+            | Message::PageReturn { .. }
+            | Message::PageInvalidate { .. }
+            | Message::PageInvalidated { .. }
+    )
+}
+
+/// The pages that an output is about.
+fn named(output: &page::Output) -> (PageNo, u16) {
+    match *output {
+        page::Output::Send { message, .. } => match message {
+            Message::PageRequest { first, count, .. } | Message::PageGrant { first, count, .. } => {
+                (first, count)
+            }
+            Message::PageFetch { page, .. }
+            | Message::PageReturn { page, .. }
+            | Message::PageInvalidate { page }
+            | Message::PageInvalidated { page } => (page, 1),
+            _ => (PageNo(0), 0),
+        },
+        page::Output::Protect { first, count }
+        | page::Output::Unmap { first, count }
+        | page::Output::Install { first, count, .. }
+        | page::Output::Upgrade { first, count } => (first, count),
+        page::Output::Resolve { page, .. } => (page, 1),
+    }
+}

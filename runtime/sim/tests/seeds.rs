@@ -1,0 +1,85 @@
+//! A hundred seeds, every scenario, and every seed that ever failed.
+
+use dstd_sim::{MessageKind, Options, Scenario, Summary, run};
+
+/// Seeds that failed once, one a line; `#` begins a remark.
+const FAILED_ONCE: &str = include_str!("../seeds/failed.txt");
+
+fn must_pass(seed: u64, options: Options) -> Summary {
+    match run(seed, options) {
+        Ok(summary) => summary,
+        Err(failure) => panic!("{options:?}\n{failure}"),
+    }
+}
+
+/// A seed proves little where nothing rare happens.
+#[test]
+fn rare_paths_are_taken() {
+    let mut seen = [0; 10];
+    for seed in 0..100 {
+        let Summary { pages, late_cancels, crossed_cancels, .. } = must_pass(seed, Options::default());
+        let counts = [
+            pages.faults_upgrade,
+            pages.faults_resolved,
+            pages.faults_joined,
+            pages.pages_ahead,
+            pages.pages_ungranted,
+            pages.residence_waits,
+            pages.requests_queued,
+            pages.invalidations,
+            late_cancels,
+            crossed_cancels,
+        ];
+        seen.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+    }
+    println!("{seen:?}");
+    assert!(seen.iter().all(|&count| count > 0), "some path is never taken: {seen:?}");
+}
+
+/// `DSTD_SIM_SEEDS` and `DSTD_SIM_FROM` choose others than the first hundred.
+#[test]
+fn a_hundred_seeds_pass() {
+    let number = |name, default| match std::env::var(name) {
+        Ok(text) => text.parse().expect("a number of seeds, or the first of them"),
+        Err(_) => default,
+    };
+    let (from, seeds): (u64, u64) = (number("DSTD_SIM_FROM", 0), number("DSTD_SIM_SEEDS", 100));
+    let mut sent = [0; MessageKind::ALL.len()];
+    for seed in from..from + seeds {
+        let summary = must_pass(seed, Options::default());
+        sent.iter_mut().zip(summary.sent).for_each(|(sum, count)| *sum += count);
+    }
+    for (kind, sent) in MessageKind::ALL.into_iter().zip(sent) {
+        let simulated = !matches!(kind, MessageKind::Free | MessageKind::Ship);
+        assert_eq!(sent > 0, simulated, "{sent} {} messages", kind.name());
+    }
+}
+
+#[test]
+fn every_scenario_passes_and_does_something() {
+    for scenario in Scenario::ALL {
+        let options = Options { scenario: Some(scenario), ..Options::default() };
+        let runs = (1_000..1_010).map(|seed| must_pass(seed, options));
+        let (faults, messages, worst) = runs.fold((0, 0, 0), |(faults, messages, worst), summary| {
+            let sent = summary.sent.iter().sum::<u64>();
+            (faults + summary.faults, messages + sent, summary.worst_access.max(worst))
+        });
+        println!("{scenario:?}: {worst} faults for one access at worst");
+        assert!(faults > 0 && messages > 0, "{scenario:?} crosses no node");
+    }
+}
+
+#[test]
+fn seeds_that_failed_once_pass() {
+    let seeds = FAILED_ONCE.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
+    for seed in seeds.filter(|seed| !seed.is_empty()) {
+        must_pass(seed.parse().expect("a seed is a number"), Options::default());
+    }
+}
+
+#[test]
+fn a_seed_always_gives_the_same_run() {
+    for seed in 0..5 {
+        assert_eq!(must_pass(seed, Options::default()), must_pass(seed, Options::default()));
+    }
+}

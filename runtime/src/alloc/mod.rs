@@ -1,0 +1,39 @@
+//! Where memory comes from: user threads allocate in the partition, the runtime in its private heap.
+//!
+//! ```text
+//!  Rust: #[global_allocator]     C: malloc family (16-byte header)
+//!               \                  /
+//!                route: which heap?            flag of the thread (alloc), address (free)
+//!               /        |         \
+//!   partition heap   private heap   early area (before the environment can be read)
+//!        |
+//!   remote frees -> sink (engine) ... accept_remote <- engine
+//! ```
+//! The choice follows the thread's flag on allocation ([`enter`], [`leave`]) and the address on a
+//! free. The ranges are mapped at the first allocation, from `DSTD_RANK`, `DSTD_SIZE` and
+//! `DSTD_HEAP_BYTES` ([`reservation`]).
+//!
+//! Without the feature `global-alloc` the program keeps its own allocator; then it must be the
+//! only node ([`PRESENT`]).
+
+mod boot;
+#[cfg(feature = "global-alloc")]
+mod c_family;
+mod early;
+mod end;
+mod environ;
+mod flag;
+mod fork;
+#[cfg(feature = "global-alloc")]
+mod global;
+mod remote;
+mod route;
+
+pub(crate) use boot::reservation;
+pub(crate) use end::thread_end;
+pub(crate) use flag::{RuntimeGuard, UserGuard, enter, in_runtime, leave};
+pub(crate) use remote::{RemoteSink, accept_remote, flush_remote, set_remote_sink};
+pub(crate) use route::counters;
+
+/// Whether the program's allocations go through this module.
+pub(crate) const PRESENT: bool = cfg!(feature = "global-alloc");

@@ -1,0 +1,225 @@
+//! Which heap serves a call.
+//!
+//! *Invariants*: HEAP-2, ISO-2.
+//!
+//! *Layout*: two cache pointers a thread, in plain thread-local memory.
+//!
+//! *Who may touch what, when*: a thread's caches only that thread. A cache is borrowed for one call
+//! and no callback runs meanwhile, so the borrow is the only one.
+//!
+//! *Why not safe code*: caches are reached by pointer, blocks are raw memory.
+
+use core::cell::Cell;
+use core::ptr::{self, NonNull};
+
+use dstd_addr::{ALIAS_BASE, GLOBAL_BASE, GLOBAL_END, Layout, NodeId, PARTITION_BYTES, PRIVATE_BASE};
+use dstd_heap::{Counters, Heap, ThreadCache};
+
+use super::boot::{self, PARTITION, PRIVATE};
+use super::{early, end, flag, remote};
+
+/// Which of the two heaps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Which {
+    /// User memory, in the partition.
+    User = 0,
+    /// The runtime's own memory.
+    Runtime = 1,
+}
+
+/// Who owns an address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Owner {
+    /// One of the two heaps of this node.
+    Mine(Which),
+    /// The heap of another node.
+    Other(NodeId),
+    /// The early area, whose blocks are never freed.
+    Early,
+    /// Nobody here: memory that libc's own allocator must have made.
+    Elsewhere,
+}
+
+/// What a thread keeps.
+pub(super) struct Slot {
+    pub(super) caches: [Cell<*mut ThreadCache>; 2],
+    /// Set when the thread has given its caches back: from then on it borrows one for each call.
+    pub(super) ended: Cell<bool>,
+}
+
+thread_local! {
+    pub(super) static SLOT: Slot = const {
+        Slot { caches: [const { Cell::new(ptr::null_mut()) }; 2], ended: Cell::new(false) }
+    };
+}
+
+impl Which {
+    /// The heap that allocations of this thread go to now.
+    #[inline]
+    fn now() -> Which {
+        if flag::in_runtime() { Which::Runtime } else { Which::User }
+    }
+
+    pub(super) fn heap(self) -> &'static Heap {
+        match self {
+            Which::User => &PARTITION,
+            Which::Runtime => &PRIVATE,
+        }
+    }
+}
+
+/// The counters of the partition heap.
+pub(crate) fn counters() -> Counters {
+    PARTITION.counters()
+}
+
+/// `size` bytes at `align`, or null.
+#[inline]
+pub(super) fn alloc(size: usize, align: usize) -> *mut u8 {
+    match cached(Which::now()) {
+        // SAFETY: the thread's own cache, borrowed for this call only.
+        Some(mut cache) => unsafe { cache.as_mut() }.alloc(size, align),
+        None => alloc_slow(size, align),
+    }
+}
+
+/// `size` zeroed bytes at `align`, or null.
+#[inline]
+pub(super) fn alloc_zeroed(size: usize, align: usize) -> *mut u8 {
+    match cached(Which::now()) {
+        // SAFETY: the thread's own cache, borrowed for this call only.
+        Some(mut cache) => unsafe { cache.as_mut() }.alloc_zeroed(size, align),
+        None => alloc_zeroed_slow(size, align),
+    }
+}
+
+/// Frees a block by address, with the size and alignment it was allocated with.
+///
+/// # Safety
+/// - `block` must be a live block from [`alloc`] or [`alloc_zeroed`], of any node, with this size
+///   and alignment, and must not be used any more.
+#[inline]
+pub(super) unsafe fn free(block: *mut u8, size: usize, align: usize) {
+    if let Some(mut cache) = cached(Which::User) {
+        // SAFETY: the thread's own cache, borrowed for this call only.
+        let cache = unsafe { cache.as_mut() };
+        if cache.contains(block.addr() as u64) {
+            // SAFETY: a live block of this heap with these sizes (this function's contract).
+            return unsafe { cache.free(block, size, align) };
+        }
+    }
+    // SAFETY: the contract is the same.
+    unsafe { free_slow(block, size, align) }
+}
+
+/// Changes a block's size where it lies, if it is one of this node's; whether it did.
+///
+/// # Safety
+/// - As for [`free`], except that the block stays in use.
+pub(super) unsafe fn resize(block: *mut u8, size: usize, align: usize, new_size: usize) -> bool {
+    let Owner::Mine(which) = owner(block.addr() as u64) else { return false };
+    // SAFETY: a live block of that heap with these sizes (this function's contract).
+    with_cache(which, |cache| unsafe { cache.resize(block, size, align, new_size) }).unwrap_or(false)
+}
+
+/// Who owns `addr`.
+pub(super) fn owner(addr: u64) -> Owner {
+    match addr {
+        GLOBAL_BASE..GLOBAL_END => {
+            let home = NodeId(((addr - GLOBAL_BASE) / PARTITION_BYTES) as u16);
+            let reservation = boot::reservation();
+            if home == reservation.me() {
+                if PARTITION.contains(addr) { Owner::Mine(Which::User) } else { Owner::Elsewhere }
+            } else if home.0 < reservation.nodes() && Layout::heap(home).contains(&addr) {
+                Owner::Other(home)
+            } else {
+                Owner::Elsewhere
+            }
+        }
+        PRIVATE_BASE..ALIAS_BASE if PRIVATE.contains(addr) => Owner::Mine(Which::Runtime),
+        _ if early::contains(addr as usize) => Owner::Early,
+        _ => Owner::Elsewhere,
+    }
+}
+
+/// Runs `work` with a cache of this thread; `None` before there is memory.
+///
+/// `work` must not allocate: it holds the only borrow.
+pub(super) fn with_cache<R>(which: Which, work: impl FnOnce(&mut ThreadCache) -> R) -> Option<R> {
+    if let Some(mut cache) = cached(which) {
+        // SAFETY: the thread's own cache, borrowed for `work`, which does not allocate.
+        return Some(work(unsafe { cache.as_mut() }));
+    }
+    boot::reservation_if_known()?;
+    let mut cache = which.heap().cache()?;
+    if SLOT.with(|slot| slot.ended.get()) {
+        // SAFETY: just taken from the heap, so nobody else uses it.
+        let result = work(unsafe { cache.as_mut() });
+        end::give_back(which, cache);
+        return Some(result);
+    }
+    // The pointer first: registering may allocate.
+    SLOT.with(|slot| slot.caches[which as usize].set(cache.as_ptr()));
+    end::register();
+    // SAFETY: the thread's own cache, as above.
+    Some(work(unsafe { cache.as_mut() }))
+}
+
+#[inline]
+pub(super) fn cached(which: Which) -> Option<NonNull<ThreadCache>> {
+    NonNull::new(SLOT.with(|slot| slot.caches[which as usize].get()))
+}
+
+#[cold]
+#[inline(never)]
+fn alloc_slow(size: usize, align: usize) -> *mut u8 {
+    with_cache(Which::now(), |cache| cache.alloc(size, align)).unwrap_or_else(|| before_boot(size, align))
+}
+
+#[cold]
+#[inline(never)]
+fn alloc_zeroed_slow(size: usize, align: usize) -> *mut u8 {
+    with_cache(Which::now(), |cache| cache.alloc_zeroed(size, align))
+        .unwrap_or_else(|| before_boot(size, align))
+}
+
+fn before_boot(size: usize, align: usize) -> *mut u8 {
+    if boot::reservation_if_known().is_some() {
+        // There are heaps, but no metadata for another cache.
+        return ptr::null_mut();
+    }
+    early::alloc(size, align)
+}
+
+/// # Safety
+/// - As for [`free`].
+#[cold]
+#[inline(never)]
+unsafe fn free_slow(block: *mut u8, size: usize, align: usize) {
+    let addr = block.addr() as u64;
+    match owner(addr) {
+        Owner::Mine(which) => {
+            // SAFETY: a live block of that heap with these sizes (this function's contract).
+            let freed = with_cache(which, |cache| unsafe { cache.free(block, size, align) });
+            if freed.is_none() {
+                which.heap().count_leaked(1);
+            }
+        }
+        Owner::Other(home) => remote::free(home, addr),
+        Owner::Early => (),
+        // SAFETY: not ours, so it is a block of libc's own allocator (this function's contract).
+        Owner::Elsewhere => unsafe { libc_free(block) },
+    }
+}
+
+/// Frees a block that libc's own allocator made.
+///
+/// # Safety
+/// - `block` must be such a block, live, and not used any more.
+pub(super) unsafe fn libc_free(block: *mut u8) {
+    unsafe extern "C" {
+        fn __libc_free(block: *mut core::ffi::c_void);
+    }
+    // SAFETY: this function's contract; glibc exports its allocator under this name as well.
+    unsafe { __libc_free(block.cast()) }
+}

@@ -1,0 +1,287 @@
+//! Joining the other nodes.
+//!
+//! *Why not safe code*: descriptors by number, signals, C's `main`.
+
+use core::ffi::{c_char, c_int, c_void};
+use std::io;
+use std::ops::Range;
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::sync::mpsc::channel;
+
+use dstd_addr::{Layout, NodeId};
+use dstd_control::env::NodeEnv;
+use dstd_control::mesh;
+use dstd_control::rendezvous::{Controller, Hello, PROTOCOL};
+use dstd_control::secret::Secret;
+use dstd_transport::tcp::Tcp;
+use dstd_transport::wait::{Cores, SPIN_NS_DEFAULT, Waiter};
+
+use super::start::Main;
+use super::{identity, native, start};
+use crate::config::Config;
+use crate::context::{self, Context};
+use crate::fatal::{self, stop};
+use crate::node::{Engine, Queue, event_fd};
+use crate::page::{Memory, Uffd};
+use crate::{alloc, interpose, ship, statics};
+
+/// C's `main` and its arguments.
+pub(super) type Program = (Main, c_int, *mut *mut c_char, *mut *mut c_char);
+
+/// Makes this process a node. Returns only for a program of one node; otherwise node 0 runs
+/// `program` on a user thread, and this thread sleeps until the process ends.
+pub(super) fn join(environment: &NodeEnv, config: Config, program: Program) {
+    let me = NodeId(environment.rank);
+    let nodes = environment.size;
+    // SAFETY: the launcher passes the descriptor for this use only.
+    let secret = Secret::read_from(unsafe { OwnedFd::from_raw_fd(environment.cred_fd) })
+        .unwrap_or_else(|error| stop!(fatal::SECRET, "cannot read the cluster's secret: {error}"));
+    let stats = start::stats(environment).leak();
+    // Before any descriptor is made that stays: the runtime's own must be this node's as well.
+    let descriptors = if nodes > 1 { set_descriptors_apart(me, nodes) } else { Ok(()) };
+    let private_statics = config.private_statics;
+    let statics = shared_statics(nodes, private_statics);
+    let layout = Layout::new(nodes, statics.clone());
+    let context = context::set(Context {
+        me,
+        layout: layout.clone(),
+        config,
+        stats,
+        launched: true,
+        queue: Queue::new(),
+    });
+    forget_environment();
+
+    let mut controller =
+        Controller::connect(environment, &secret).unwrap_or_else(|error| stop!(error.exit_code(), "{error}"));
+    if let Err(error) = descriptors {
+        give_up(&mut controller, fatal::CANNOT, &error);
+    }
+    if nodes > 1 {
+        check_program(&mut controller, me, private_statics);
+    }
+    let memory = (nodes > 1).then(|| memory(&mut controller, me, &layout, &statics));
+    let listener = mesh::listen().unwrap_or_else(|error| {
+        give_up(&mut controller, 68, &format!("cannot listen on the loopback: {error}"))
+    });
+    let hello = hello(me, &layout, &listener).unwrap_or_else(|error| {
+        give_up(&mut controller, fatal::CANNOT, &format!("cannot describe this node: {error}"))
+    });
+    let peers = controller.hello(&hello).unwrap_or_else(|error| stop!(error.exit_code(), "{error}"));
+    let streams = mesh::connect(me.0, &listener, &peers, &secret, environment.connect_timeout)
+        .unwrap_or_else(|error| give_up(&mut controller, error.exit_code(), &error.to_string()));
+    drop(listener);
+    ship::set_parallelism(parallelism(context));
+
+    let Some(memory) = memory else {
+        ready(&mut controller, stats);
+        context::publish();
+        return;
+    };
+    let transport = Tcp::new(me, streams).unwrap_or_else(|error| {
+        give_up(&mut controller, fatal::INTERNAL, &format!("cannot use the connections: {error}"))
+    });
+    start_threads(context, memory, transport).unwrap_or_else(|error| {
+        give_up(&mut controller, fatal::CANNOT, &format!("cannot start the engine: {error}"))
+    });
+    context::publish();
+    ready(&mut controller, stats);
+    drop(controller);
+    if me == NodeId::ZERO {
+        start_main(program);
+    } else {
+        // What std's start does on node 0, where `main` runs.
+        // SAFETY: ignores a signal.
+        unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+    }
+    sleep_for_ever()
+}
+
+/// Gives this node numbers for its descriptors that no other node uses.
+fn set_descriptors_apart(me: NodeId, nodes: u16) -> Result<(), String> {
+    let limit = interpose::fd::hard_limit(u64::from(nodes) * DESCRIPTORS_PER_NODE)
+        .map_err(|error| format!("cannot read the limit of descriptors: {error}"))?;
+    let stride = interpose::fd::plan(nodes, limit).map_err(|error| error.to_string())?;
+    // SAFETY: this is the only thread of the process.
+    unsafe { interpose::fd::setup(me, nodes, stride) }
+        .map_err(|error| format!("cannot set descriptors apart: {error}"))
+}
+
+/// What a node gets where the system's limit allows it.
+const DESCRIPTORS_PER_NODE: u64 = 4096;
+
+/// The ranges of the shared statics, none when they stay private.
+fn shared_statics(nodes: u16, private: bool) -> [Range<u64>; 2] {
+    if nodes == 1 || private { [0..0, 0..0] } else { statics::ranges().unwrap_or([0..0, 0..0]) }
+}
+
+/// Refuses programs that cannot run on several nodes.
+fn check_program(controller: &mut Controller, me: NodeId, private_statics: bool) {
+    if !alloc::PRESENT {
+        let text = "this program was built without dstd's allocator (feature `global-alloc`), so its heap cannot be shared: enable the feature, or run on one node";
+        give_up(controller, fatal::CANNOT, text);
+    }
+    if !private_statics && let Err(unshared) = statics::ranges() {
+        let text = format!(
+            "the statics of this program would be one per node: {unshared}; or accept that with --private-statics"
+        );
+        give_up(controller, fatal::CANNOT, &text);
+    }
+    // SAFETY: this is the only thread of the process.
+    if !unsafe { statics::std_thread_ids(me) } && !private_statics {
+        give_up(
+            controller,
+            fatal::CANNOT,
+            "std's counter of thread ids was not found in this program: use the toolchain that dstd supports, or --private-statics",
+        );
+    }
+}
+
+/// Maps and registers everything global.
+fn memory(controller: &mut Controller, me: NodeId, layout: &Layout, shared: &[Range<u64>; 2]) -> Memory {
+    // The partitions are mapped by the first allocation, which was long ago.
+    let reservation = alloc::reservation();
+    if let Err(error) = reservation.stacks() {
+        give_up(controller, fatal::CANNOT, &format!("cannot map the thread stacks: {error}"));
+    }
+    if let Err(error) = native::set_apart(me, layout.nodes()) {
+        give_up(controller, fatal::CANNOT, &format!("cannot set the address space apart: {error}"));
+    }
+    // SAFETY: this is the only thread of the process, and user code has not begun.
+    if let Err(error) = unsafe { statics::take_over(me, shared) } {
+        give_up(controller, fatal::CANNOT, &format!("cannot share the statics: {error}"));
+    }
+    let uffd = Uffd::open().unwrap_or_else(|error| give_up(controller, fatal::CANNOT, &no_uffd(&error)));
+    Memory::new(me, layout.clone(), uffd).unwrap_or_else(|error| {
+        give_up(controller, fatal::CANNOT, &format!("cannot watch the global heap: {error}"))
+    })
+}
+
+fn no_uffd(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(libc::EPERM | libc::EACCES) => {
+            "page faults may not be handled by this user: run `sysctl -w vm.unprivileged_userfaultfd=1` as root".to_owned()
+        }
+        Some(libc::ENOSYS | libc::EINVAL) => {
+            format!("this kernel's userfaultfd is missing or too old ({error}): Linux 5.19 or later is needed")
+        }
+        _ => format!("userfaultfd: {error}"),
+    }
+}
+
+/// Ends this node before the program has started, with a reason for the launcher.
+fn give_up(controller: &mut Controller, code: i32, reason: &str) -> ! {
+    // The launcher may be gone; the exit code says the same.
+    drop(controller.stop(code, reason));
+    stop!(code, "{reason}")
+}
+
+fn ready(controller: &mut Controller, stats: &dstd_control::stats::Stats) {
+    if let Err(error) = controller.ready_and_wait_start() {
+        stop!(error.exit_code(), "{error}");
+    }
+    stats.set_running();
+}
+
+/// The program shall not see how it was launched.
+fn forget_environment() {
+    for name in dstd_control::env::names() {
+        // SAFETY: no other thread exists.
+        unsafe { std::env::remove_var(name) };
+    }
+}
+
+fn parallelism(context: &Context) -> usize {
+    let own = context.config.threads.map_or_else(
+        || std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        |threads| threads.max(1) as usize,
+    );
+    own * usize::from(context.layout.nodes())
+}
+
+fn hello(me: NodeId, layout: &Layout, listener: &std::net::TcpListener) -> io::Result<Hello> {
+    Ok(Hello {
+        protocol: PROTOCOL,
+        rank: me.0,
+        pid: std::process::id(),
+        host: std::fs::read_to_string("/proc/sys/kernel/hostname")?.trim().to_owned(),
+        build_id: identity::build_id()?,
+        layout: identity::layout_words(alloc::reservation().heap_bytes()),
+        probes: identity::probes(layout),
+        cpu: identity::cpu(),
+        listen: listener.local_addr()?,
+    })
+}
+
+/// Starts the engine and the spawner; both block all signals, which are for user threads.
+fn start_threads(context: &'static Context, memory: Memory, mut transport: Tcp) -> io::Result<()> {
+    let event = event_fd()?;
+    context.queue.set_event(std::os::fd::AsRawFd::as_raw_fd(&event));
+    let signals = block_signals();
+    let (sender, tasks) = channel();
+    ship::start_spawner(tasks, signals)?;
+    alloc::set_remote_sink(|home, addrs| {
+        let addrs = addrs.to_vec();
+        if let Some(context) = context::cluster() {
+            context.queue.push(crate::node::Request::Free { home, addrs });
+        }
+    });
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let sharing = if cores > 2 * usize::from(context.layout.nodes()) { Cores::Enough } else { Cores::Shared };
+    std::thread::Builder::new().name("dstd-engine".to_owned()).spawn(move || {
+        let _runtime = alloc::enter();
+        let engine = Engine::new(context, memory, sender, event);
+        engine.run(&mut transport, Waiter::new(SPIN_NS_DEFAULT, sharing))
+    })?;
+    SIGNALS.get_or_init(|| signals);
+    Ok(())
+}
+
+static SIGNALS: std::sync::OnceLock<libc::sigset_t> = std::sync::OnceLock::new();
+
+/// Blocks all signals in this thread and those it starts; returns the mask of before.
+fn block_signals() -> libc::sigset_t {
+    let mut all = core::mem::MaybeUninit::<libc::sigset_t>::zeroed();
+    let mut before = core::mem::MaybeUninit::<libc::sigset_t>::zeroed();
+    // SAFETY: initialises the set.
+    unsafe { libc::sigfillset(all.as_mut_ptr()) };
+    // SAFETY: both sets are valid.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr()) };
+    // SAFETY: all-zero is a valid, empty set; the call has filled it.
+    unsafe { before.assume_init() }
+}
+
+/// Node 0: runs C's `main` on a user thread of the usual stack size.
+fn start_main(program: Program) {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the structure is writable.
+    unsafe { libc::getrlimit(libc::RLIMIT_STACK, &raw mut limit) };
+    let bytes = match limit.rlim_cur {
+        libc::RLIM_INFINITY => MAIN_STACK_BYTES_MAX,
+        bytes => bytes.clamp(1 << 20, MAIN_STACK_BYTES_MAX),
+    };
+    let program = Box::into_raw(Box::new(program));
+    if let Err(errno) = interpose::start_user_thread(bytes, run_main, program.cast()) {
+        stop!(fatal::CANNOT, "cannot start main: {}", io::Error::from_raw_os_error(errno));
+    }
+}
+
+/// More than any usual `ulimit -s`.
+const MAIN_STACK_BYTES_MAX: u64 = 1 << 30;
+
+extern "C-unwind" fn run_main(program: *mut c_void) -> *mut c_void {
+    // SAFETY: `start_main` passes a leaked box, read once.
+    let (main, argc, argv, envp) = unsafe { *program.cast::<Program>() };
+    if let Some(signals) = SIGNALS.get() {
+        // SAFETY: the set is valid.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, signals, core::ptr::null_mut()) };
+    }
+    interpose::main_returned(main(argc, argv, envp))
+}
+
+fn sleep_for_ever() -> ! {
+    loop {
+        // SAFETY: sleeps until a signal, of which all are blocked here.
+        unsafe { libc::pause() };
+    }
+}

@@ -1,0 +1,56 @@
+//! What can be configured, read once at start.
+//!
+//! | variable | set by | meaning |
+//! |---|---|---|
+//! | `DSTD_RANK`, `DSTD_SIZE`, ... | launcher | membership, see `dstd_control::env` |
+//! | `DSTD_PLACEMENT` | `--placement` | where `spawn` puts a thread |
+//! | `DSTD_HEAP_BYTES` | `--heap` | size of this node's heap |
+//! | `DSTD_THREADS` | `--threads` | what this node adds to `available_parallelism` |
+//! | `DSTD_RESIDENCE_US` | tests | how long a page stays where a fault brought it (microseconds) |
+//! | `DSTD_WINDOW` | tests | most pages of one read-ahead request |
+
+use dstd_control::env::{Options, Placement};
+
+/// How long a page that a fault brought in stays, unless told otherwise.
+///
+/// Below 20 us a contended page leaves before the woken thread has run; above 50 us programs that
+/// need two contended pages stall (measured, `runtime/docs/bench.md`).
+const RESIDENCE_NS: u64 = 30_000;
+/// The most pages one read-ahead request asks for: 256 KiB.
+const WINDOW_PAGES: u16 = 64;
+
+/// The configuration of this node.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) placement: Placement,
+    pub(crate) private_statics: bool,
+    pub(crate) verbose: bool,
+    /// What this node adds to the cluster's parallelism, when told.
+    pub(crate) threads: Option<u32>,
+    pub(crate) residence_ns: u64,
+    pub(crate) window_max: u16,
+}
+
+impl Config {
+    /// Reads what `options` does not carry from the environment.
+    pub(crate) fn new(options: &Options) -> Result<Config, String> {
+        let residence_us = number("DSTD_RESIDENCE_US")?;
+        let window = number("DSTD_WINDOW")?;
+        Ok(Config {
+            placement: options.placement,
+            private_statics: options.private_statics,
+            verbose: options.verbose > 0,
+            threads: options.threads,
+            residence_ns: residence_us.map_or(RESIDENCE_NS, |us| us.saturating_mul(1000)),
+            window_max: window.map_or(WINDOW_PAGES, |pages| pages.clamp(1, u64::from(WINDOW_PAGES)) as u16),
+        })
+    }
+}
+
+fn number(name: &str) -> Result<Option<u64>, String> {
+    match std::env::var(name) {
+        Err(std::env::VarError::NotPresent) => Ok(None),
+        Err(std::env::VarError::NotUnicode(_)) => Err(format!("{name} is not a number")),
+        Ok(text) => text.parse().map(Some).map_err(|_| format!("{name}={text} is not a number")),
+    }
+}

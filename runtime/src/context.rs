@@ -1,0 +1,78 @@
+//! What this process is: the one ambient value of the runtime.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use dstd_addr::{Kind, Layout, NodeId};
+use dstd_control::stats::Stats;
+
+use crate::config::Config;
+use crate::node::Queue;
+
+/// The node this process is.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) me: NodeId,
+    pub(crate) layout: Layout,
+    pub(crate) config: Config,
+    pub(crate) stats: &'static Stats,
+    /// Whether a launcher reads the statistics, and tells the user what they say.
+    pub(crate) launched: bool,
+    /// Work for the engine thread.
+    pub(crate) queue: Queue,
+}
+
+static CONTEXT: OnceLock<Context> = OnceLock::new();
+/// Whether other nodes exist and everything that serves them is up.
+static CLUSTER: AtomicBool = AtomicBool::new(false);
+
+/// Makes `context` the one of this process; interposed functions stay as they are.
+pub(crate) fn set(context: Context) -> &'static Context {
+    CONTEXT.get_or_init(|| context)
+}
+
+/// Turns the interposed functions on, when there are other nodes. Everything that serves them is up.
+pub(crate) fn publish() {
+    // Release: pairs with the acquire in `cluster`; who sees the flag sees the engine's queue.
+    CLUSTER.store(nodes() > 1, Ordering::Release);
+}
+
+/// The context, when this process is one node of several.
+#[inline]
+pub(crate) fn cluster() -> Option<&'static Context> {
+    if !CLUSTER.load(Ordering::Acquire) {
+        return None;
+    }
+    CONTEXT.get()
+}
+
+/// This node's rank; 0 without a launcher.
+pub(crate) fn me() -> NodeId {
+    CONTEXT.get().map_or(NodeId::ZERO, |context| context.me)
+}
+
+/// How many nodes the program has.
+pub(crate) fn nodes() -> u16 {
+    CONTEXT.get().map_or(1, |context| context.layout.nodes())
+}
+
+/// The node's statistics, once there are any.
+pub(crate) fn stats() -> Option<&'static Stats> {
+    CONTEXT.get().map(|context| context.stats)
+}
+
+/// The statistics that a launcher reads, if there is one.
+pub(crate) fn launched() -> Option<&'static Stats> {
+    CONTEXT.get().filter(|context| context.launched).map(|context| context.stats)
+}
+
+/// The home of a global address, when other nodes exist and it is global.
+#[inline]
+pub(crate) fn home(addr: u64) -> Option<(&'static Context, NodeId)> {
+    let context = cluster()?;
+    match context.layout.kind(addr) {
+        Kind::Heap(node) | Kind::Stack(node) => Some((context, node)),
+        Kind::Static => Some((context, NodeId::ZERO)),
+        Kind::Private(_) | Kind::Native(_) | Kind::Unused | Kind::Image => None,
+    }
+}

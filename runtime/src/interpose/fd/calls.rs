@@ -1,0 +1,299 @@
+//! libc's functions on descriptors, as the program and its libraries call them.
+//!
+//! Each behaves as the system call of its name, with `errno`, unless a descriptor is another node's. They
+//! are no cancellation points. They neither allocate nor lock: runtime threads call them, too.
+
+use core::ptr;
+
+use libc::{
+    c_char, c_int, c_uint, c_ulong, c_void, dev_t, epoll_event, gid_t, iovec, itimerspec, mmsghdr, mode_t,
+    msghdr, nfds_t, off_t, off64_t, pollfd, sigset_t, size_t, sockaddr, socklen_t, ssize_t, stat, timespec,
+    uid_t,
+};
+
+use super::foreign::{is_foreign, refused};
+use crate::raw;
+
+/// Makes the call, in libc's way: -1 and `errno` when it fails.
+///
+/// # Safety
+/// - As for [`raw::syscall`].
+#[inline]
+unsafe fn call<const N: usize>(number: i64, args: [usize; N]) -> isize {
+    let mut all = [0; 6];
+    all[..N].copy_from_slice(&args);
+    // SAFETY: the caller's.
+    let result = unsafe { raw::syscall(number, all) };
+    if result < 0 { fail(-result as c_int) } else { result }
+}
+
+#[cold]
+fn fail(errno: c_int) -> isize {
+    // SAFETY: always the address of this thread's errno.
+    let place = unsafe { libc::__errno_location() };
+    // SAFETY: valid while the thread lives.
+    unsafe { place.write(errno) };
+    -1
+}
+
+/// Functions that are the system call named behind them; those parameters that are descriptors stand in front, in brackets.
+macro_rules! system_calls {
+    ($($name:ident = $number:ident $([$fd:ident])+ ($($arg:ident: $type:ty),*) -> $result:ty;)*) => {$(
+        #[unsafe(no_mangle)]
+        unsafe extern "C" fn $name($($fd: c_int,)+ $($arg: $type),*) -> $result {
+            if $(refused($fd, stringify!($name)))||+ {
+                return fail(libc::EBADF) as $result;
+            }
+            // SAFETY: the caller keeps the rules of the libc function, which are those of the system call.
+            unsafe { call(libc::$number, [$($fd as usize,)+ $($arg as usize),*]) as $result }
+        }
+    )*};
+}
+
+system_calls! {
+    read = SYS_read [fd] (to: *mut c_void, len: size_t) -> ssize_t;
+    write = SYS_write [fd] (from: *const c_void, len: size_t) -> ssize_t;
+    readv = SYS_readv [fd] (to: *const iovec, count: c_int) -> ssize_t;
+    writev = SYS_writev [fd] (from: *const iovec, count: c_int) -> ssize_t;
+    pread = SYS_pread64 [fd] (to: *mut c_void, len: size_t, at: off_t) -> ssize_t;
+    pread64 = SYS_pread64 [fd] (to: *mut c_void, len: size_t, at: off64_t) -> ssize_t;
+    pwrite = SYS_pwrite64 [fd] (from: *const c_void, len: size_t, at: off_t) -> ssize_t;
+    pwrite64 = SYS_pwrite64 [fd] (from: *const c_void, len: size_t, at: off64_t) -> ssize_t;
+    preadv = SYS_preadv [fd] (to: *const iovec, count: c_int, at: off_t) -> ssize_t;
+    preadv64 = SYS_preadv [fd] (to: *const iovec, count: c_int, at: off64_t) -> ssize_t;
+    pwritev = SYS_pwritev [fd] (from: *const iovec, count: c_int, at: off_t) -> ssize_t;
+    pwritev64 = SYS_pwritev [fd] (from: *const iovec, count: c_int, at: off64_t) -> ssize_t;
+
+    close = SYS_close [fd] () -> c_int;
+    dup = SYS_dup [fd] () -> c_int;
+    dup2 = SYS_dup2 [fd][to] () -> c_int;
+    dup3 = SYS_dup3 [fd][to] (flags: c_int) -> c_int;
+    ioctl = SYS_ioctl [fd] (request: c_ulong, arg: *mut c_void) -> c_int;
+
+    lseek = SYS_lseek [fd] (offset: off_t, whence: c_int) -> off_t;
+    lseek64 = SYS_lseek [fd] (offset: off64_t, whence: c_int) -> off64_t;
+    fstat = SYS_fstat [fd] (to: *mut stat) -> c_int;
+    fstat64 = SYS_fstat [fd] (to: *mut stat) -> c_int;
+    fsync = SYS_fsync [fd] () -> c_int;
+    fdatasync = SYS_fdatasync [fd] () -> c_int;
+    ftruncate = SYS_ftruncate [fd] (len: off_t) -> c_int;
+    ftruncate64 = SYS_ftruncate [fd] (len: off64_t) -> c_int;
+    fallocate = SYS_fallocate [fd] (mode: c_int, at: off_t, len: off_t) -> c_int;
+    fallocate64 = SYS_fallocate [fd] (mode: c_int, at: off64_t, len: off64_t) -> c_int;
+    flock = SYS_flock [fd] (operation: c_int) -> c_int;
+    fchmod = SYS_fchmod [fd] (mode: mode_t) -> c_int;
+    fchown = SYS_fchown [fd] (owner: uid_t, group: gid_t) -> c_int;
+    fchdir = SYS_fchdir [fd] () -> c_int;
+
+    openat = SYS_openat [dir] (path: *const c_char, flags: c_int, mode: mode_t) -> c_int;
+    openat64 = SYS_openat [dir] (path: *const c_char, flags: c_int, mode: mode_t) -> c_int;
+    fstatat = SYS_newfstatat [dir] (path: *const c_char, to: *mut stat, flags: c_int) -> c_int;
+    fstatat64 = SYS_newfstatat [dir] (path: *const c_char, to: *mut stat, flags: c_int) -> c_int;
+    statx = SYS_statx [dir] (path: *const c_char, flags: c_int, mask: c_uint, to: *mut libc::statx) -> c_int;
+    unlinkat = SYS_unlinkat [dir] (path: *const c_char, flags: c_int) -> c_int;
+    mkdirat = SYS_mkdirat [dir] (path: *const c_char, mode: mode_t) -> c_int;
+    mknodat = SYS_mknodat [dir] (path: *const c_char, mode: mode_t, device: dev_t) -> c_int;
+    readlinkat = SYS_readlinkat [dir] (path: *const c_char, to: *mut c_char, len: size_t) -> ssize_t;
+
+    sendfile = SYS_sendfile [to][from] (at: *mut off_t, len: size_t) -> ssize_t;
+    sendfile64 = SYS_sendfile [to][from] (at: *mut off64_t, len: size_t) -> ssize_t;
+
+    sendto = SYS_sendto [fd] (
+        from: *const c_void, len: size_t, flags: c_int, to: *const sockaddr, to_len: socklen_t
+    ) -> ssize_t;
+    recvfrom = SYS_recvfrom [fd] (
+        to: *mut c_void, len: size_t, flags: c_int, from: *mut sockaddr, from_len: *mut socklen_t
+    ) -> ssize_t;
+    // The two arguments that these lack are 0 in the system call.
+    send = SYS_sendto [fd] (from: *const c_void, len: size_t, flags: c_int) -> ssize_t;
+    recv = SYS_recvfrom [fd] (to: *mut c_void, len: size_t, flags: c_int) -> ssize_t;
+    sendmsg = SYS_sendmsg [fd] (message: *const msghdr, flags: c_int) -> ssize_t;
+    recvmsg = SYS_recvmsg [fd] (message: *mut msghdr, flags: c_int) -> ssize_t;
+    sendmmsg = SYS_sendmmsg [fd] (messages: *mut mmsghdr, count: c_uint, flags: c_int) -> c_int;
+    recvmmsg = SYS_recvmmsg [fd] (
+        messages: *mut mmsghdr, count: c_uint, flags: c_int, timeout: *mut timespec
+    ) -> c_int;
+    accept = SYS_accept [fd] (from: *mut sockaddr, len: *mut socklen_t) -> c_int;
+    accept4 = SYS_accept4 [fd] (from: *mut sockaddr, len: *mut socklen_t, flags: c_int) -> c_int;
+    listen = SYS_listen [fd] (backlog: c_int) -> c_int;
+    connect = SYS_connect [fd] (to: *const sockaddr, len: socklen_t) -> c_int;
+    bind = SYS_bind [fd] (to: *const sockaddr, len: socklen_t) -> c_int;
+    shutdown = SYS_shutdown [fd] (how: c_int) -> c_int;
+    getsockopt = SYS_getsockopt [fd] (
+        level: c_int, name: c_int, value: *mut c_void, len: *mut socklen_t
+    ) -> c_int;
+    setsockopt = SYS_setsockopt [fd] (
+        level: c_int, name: c_int, value: *const c_void, len: socklen_t
+    ) -> c_int;
+    getsockname = SYS_getsockname [fd] (to: *mut sockaddr, len: *mut socklen_t) -> c_int;
+    getpeername = SYS_getpeername [fd] (to: *mut sockaddr, len: *mut socklen_t) -> c_int;
+
+    epoll_wait = SYS_epoll_wait [fd] (to: *mut epoll_event, count: c_int, timeout_ms: c_int) -> c_int;
+    timerfd_settime = SYS_timerfd_settime [fd] (
+        flags: c_int, new: *const itimerspec, old: *mut itimerspec
+    ) -> c_int;
+    timerfd_gettime = SYS_timerfd_gettime [fd] (to: *mut itimerspec) -> c_int;
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn fcntl(fd: c_int, command: c_int, arg: usize) -> c_int {
+    if command == libc::F_GETFD && is_foreign(fd) {
+        // Open it is, on its owner. In debug builds std asks this before it closes what it owns, and
+        // aborts when told otherwise.
+        return libc::FD_CLOEXEC;
+    }
+    if refused(fd, "fcntl") {
+        return fail(libc::EBADF) as c_int;
+    }
+    if command == libc::F_GETOWN {
+        return owner(fd);
+    }
+    // SAFETY: the caller keeps the rules of fcntl. A command without an argument ignores it.
+    unsafe { call(libc::SYS_fcntl, [fd as usize, command as usize, arg]) as c_int }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn fcntl64(fd: c_int, command: c_int, arg: usize) -> c_int {
+    // SAFETY: the same function.
+    unsafe { fcntl(fd, command, arg) }
+}
+
+/// The owner of `fd`'s signals. The plain command returns a process group as a negative number, which
+/// cannot be told from an error.
+fn owner(fd: c_int) -> c_int {
+    const F_GETOWN_EX: usize = 16;
+    const F_OWNER_PGRP: c_int = 2;
+    let mut kind_and_id = [0 as c_int; 2];
+    let args = [fd as usize, F_GETOWN_EX, (&raw mut kind_and_id) as usize];
+    // SAFETY: the kernel writes two integers.
+    if unsafe { call(libc::SYS_fcntl, args) } < 0 {
+        return -1;
+    }
+    let [kind, id] = kind_and_id;
+    if kind == F_OWNER_PGRP { -id } else { id }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn futimens(fd: c_int, times: *const timespec) -> c_int {
+    if refused(fd, "futimens") {
+        return fail(libc::EBADF) as c_int;
+    }
+    // SAFETY: without a path the call is about the descriptor; `times` is the caller's.
+    unsafe { call(libc::SYS_utimensat, [fd as usize, 0, times as usize, 0]) as c_int }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn splice(
+    from: c_int,
+    from_at: *mut off64_t,
+    to: c_int,
+    to_at: *mut off64_t,
+    len: size_t,
+    flags: c_uint,
+) -> ssize_t {
+    if refused(from, "splice") || refused(to, "splice") {
+        return fail(libc::EBADF);
+    }
+    let args = [from as usize, from_at as usize, to as usize, to_at as usize, len, flags as usize];
+    // SAFETY: the caller keeps the rules of splice.
+    unsafe { call(libc::SYS_splice, args) }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn copy_file_range(
+    from: c_int,
+    from_at: *mut off64_t,
+    to: c_int,
+    to_at: *mut off64_t,
+    len: size_t,
+    flags: c_uint,
+) -> ssize_t {
+    if refused(from, "copy_file_range") || refused(to, "copy_file_range") {
+        return fail(libc::EBADF);
+    }
+    let args = [from as usize, from_at as usize, to as usize, to_at as usize, len, flags as usize];
+    // SAFETY: the caller keeps the rules of copy_file_range.
+    unsafe { call(libc::SYS_copy_file_range, args) }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn epoll_ctl(epoll: c_int, operation: c_int, fd: c_int, event: *mut epoll_event) -> c_int {
+    if refused(epoll, "epoll_ctl") || refused(fd, "epoll_ctl") {
+        return fail(libc::EBADF) as c_int;
+    }
+    let args = [epoll as usize, operation as usize, fd as usize, event as usize];
+    // SAFETY: the caller keeps the rules of epoll_ctl.
+    unsafe { call(libc::SYS_epoll_ctl, args) as c_int }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn epoll_pwait(
+    epoll: c_int,
+    to: *mut epoll_event,
+    count: c_int,
+    timeout_ms: c_int,
+    signals: *const sigset_t,
+) -> c_int {
+    if refused(epoll, "epoll_pwait") {
+        return fail(libc::EBADF) as c_int;
+    }
+    let args = [
+        epoll as usize,
+        to as usize,
+        count as usize,
+        timeout_ms as usize,
+        signals as usize,
+        KERNEL_SIGSET_BYTES,
+    ];
+    // SAFETY: the caller keeps the rules of epoll_pwait.
+    unsafe { call(libc::SYS_epoll_pwait, args) as c_int }
+}
+
+/// The kernel's signal set: 64 bits, the first of libc's.
+const KERNEL_SIGSET_BYTES: usize = 8;
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn poll(fds: *mut pollfd, count: nfds_t, timeout_ms: c_int) -> c_int {
+    // SAFETY: the caller passes `count` entries, or none.
+    if unsafe { any_refused(fds, count, "poll") } {
+        return fail(libc::EBADF) as c_int;
+    }
+    // SAFETY: the caller keeps the rules of poll.
+    unsafe { call(libc::SYS_poll, [fds as usize, count as usize, timeout_ms as usize]) as c_int }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn ppoll(
+    fds: *mut pollfd,
+    count: nfds_t,
+    timeout: *const timespec,
+    signals: *const sigset_t,
+) -> c_int {
+    // SAFETY: the caller passes `count` entries, or none.
+    if unsafe { any_refused(fds, count, "ppoll") } {
+        return fail(libc::EBADF) as c_int;
+    }
+    // SAFETY: null or valid, by the rules of ppoll. The kernel writes the rest of the time; libc's ppoll does not show it.
+    let mut time = unsafe { timeout.as_ref() }.copied();
+    let timeout = time.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
+    let args = [fds as usize, count as usize, timeout as usize, signals as usize, KERNEL_SIGSET_BYTES];
+    // SAFETY: the caller keeps the rules of ppoll.
+    unsafe { call(libc::SYS_ppoll, args) as c_int }
+}
+
+/// Whether one of the descriptors is another node's.
+///
+/// # Safety
+/// - `fds` points to `count` entries, unless `count` is 0.
+unsafe fn any_refused(fds: *const pollfd, count: nfds_t, call: &str) -> bool {
+    // Before the system call has judged the pointer, nothing about it is known.
+    if fds.is_null() || !fds.is_aligned() {
+        return false;
+    }
+    (0..count as usize).any(|index| {
+        // SAFETY: below `count`.
+        let entry = unsafe { fds.add(index) };
+        // SAFETY: an entry of the caller's.
+        refused(unsafe { entry.read() }.fd, call)
+    })
+}

@@ -1,0 +1,31 @@
+//! Descriptors of a cluster: numbers that mean the same on every node.
+//!
+//! Each node opens descriptors in a range of its own. A number that comes from another node (in a `File`
+//! that moved, say) is therefore never the number of another file here: the call fails with `EBADF`, and
+//! one line names the owner. Numbers 0, 1 and 2 are common.
+//!
+//! ```text
+//! node 0   0 1 2 | own ......... | (above the limit)
+//! node 1   0 1 2 | filled        | own ......... | (above the limit)
+//! node 2   0 1 2 | filled        | filled        | own ......... |
+//!                3               stride          2 * stride      3 * stride
+//! ```
+//! The kernel gives the lowest free number, so a node fills the ranges below its own with
+//! descriptors that can neither be read nor written, and its soft limit ends its range. That alone
+//! keeps files apart, whatever makes the call. The functions of libc defined here come on top: they keep the
+//! fillers from being closed, and say what is wrong.
+//!
+//! *Invariant*: ADDR-1, said of descriptors. *Cost*: a call on an own descriptor pays one compare.
+//!
+//! *Why not safe code*: these are libc's functions, called with raw pointers.
+
+mod calls;
+mod foreign;
+mod setup;
+mod stride;
+
+pub(crate) use setup::{hard_limit, move_in, setup};
+pub(crate) use stride::{Stride, TooFewDescriptors, plan};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,130 @@
+//! Gives a node its range of descriptors.
+
+use core::ptr;
+use std::io;
+
+use dstd_addr::NodeId;
+use libc::c_int;
+
+use super::Stride;
+use super::foreign;
+use crate::raw;
+
+/// How many descriptors a process can have on this host, raised to `wanted` where that is permitted.
+///
+/// # Errors
+/// The kernel does not tell.
+pub(crate) fn hard_limit(wanted: u64) -> io::Result<u64> {
+    let limit = limits()?;
+    if limit.rlim_max >= wanted {
+        return Ok(limit.rlim_max);
+    }
+    match set_limits(libc::rlimit { rlim_cur: limit.rlim_cur, rlim_max: wanted }) {
+        Ok(()) => Ok(wanted),
+        // Not permitted: the plan goes by what there is.
+        Err(_) => Ok(limit.rlim_max),
+    }
+}
+
+/// Gives node `me` of `nodes` its range: what it opens from now on gets numbers there, and calls on the numbers of
+/// other nodes are refused. Descriptors that are open stay where they are; those of use to the runtime need [`move_in`].
+///
+/// With one node nothing changes.
+///
+/// # Errors
+/// The limit on descriptors cannot be set, or a filler cannot be opened (`/dev/null` is missing).
+///
+/// # Safety
+/// - No other thread exists, and this is called once.
+pub(crate) unsafe fn setup(me: NodeId, nodes: u16, stride: Stride) -> io::Result<()> {
+    if nodes < 2 {
+        return Ok(());
+    }
+    let own = stride.range(me);
+    set_limits(libc::rlimit { rlim_cur: own.end.into(), rlim_max: limits()?.rlim_max })?;
+    if me != NodeId::ZERO {
+        fill_up_to(own.start as c_int)?;
+    }
+    // A forked child is no node, and until it becomes another program it may put descriptors where it likes.
+    // SAFETY: the handler stores to atomics only.
+    if unsafe { libc::pthread_atfork(None, None, Some(foreign::forget)) } != 0 {
+        return Err(io::Error::from_raw_os_error(libc::ENOMEM));
+    }
+    foreign::set_own(me, nodes, stride);
+    Ok(())
+}
+
+/// Moves a descriptor that was inherited to a number in this node's range, closed on `exec`, and puts a
+/// filler in its old place. Returns the new number; a descriptor that is there already stays.
+///
+/// To be called after [`setup`].
+///
+/// # Errors
+/// `fd` is not open, or the range is full.
+///
+/// # Safety
+/// - Nobody uses `fd` under its old number any more.
+pub(crate) unsafe fn move_in(fd: c_int, me: NodeId, stride: Stride) -> io::Result<c_int> {
+    let own = stride.range(me);
+    if u32::try_from(fd).is_ok_and(|fd| own.contains(&fd)) {
+        return Ok(fd);
+    }
+    let moved = dup_from(fd, own.start as c_int)?;
+    let filler = open_filler()?;
+    let replace = [filler as usize, fd as usize, libc::O_CLOEXEC as usize, 0, 0, 0];
+    // SAFETY: the caller gave up the old number.
+    let replaced = check(unsafe { raw::syscall(libc::SYS_dup3, replace) });
+    close(filler)?;
+    replaced.map(|_| moved)
+}
+
+/// Takes all free numbers from 3 to below `end`.
+fn fill_up_to(end: c_int) -> io::Result<()> {
+    let first = open_filler()?;
+    let mut last = first;
+    while last < end {
+        last = dup_from(first, last.max(2) + 1)?;
+    }
+    close(last)?;
+    // Where a standard stream is closed, the first went there.
+    if first < 3 && first != last { close(first) } else { Ok(()) }
+}
+
+/// A descriptor that names a file and gives no access to it.
+fn open_filler() -> io::Result<c_int> {
+    let path = c"/dev/null".as_ptr() as usize;
+    let flags = (libc::O_PATH | libc::O_CLOEXEC) as usize;
+    // SAFETY: the path is a C string.
+    check(unsafe { raw::syscall(libc::SYS_openat, [libc::AT_FDCWD as usize, path, flags, 0, 0, 0]) })
+}
+
+/// Duplicates `fd` to the first free number from `start`.
+fn dup_from(fd: c_int, start: c_int) -> io::Result<c_int> {
+    let args = [fd as usize, libc::F_DUPFD_CLOEXEC as usize, start as usize, 0, 0, 0];
+    // SAFETY: makes a descriptor, touches no memory.
+    check(unsafe { raw::syscall(libc::SYS_fcntl, args) })
+}
+
+fn close(fd: c_int) -> io::Result<()> {
+    // SAFETY: called on descriptors made in this file.
+    check(unsafe { raw::syscall(libc::SYS_close, [fd as usize, 0, 0, 0, 0, 0]) }).map(drop)
+}
+
+fn limits() -> io::Result<libc::rlimit> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    limit_call(ptr::null(), &raw mut limit).map(|()| limit)
+}
+
+fn set_limits(limit: libc::rlimit) -> io::Result<()> {
+    limit_call(&raw const limit, ptr::null_mut())
+}
+
+fn limit_call(new: *const libc::rlimit, old: *mut libc::rlimit) -> io::Result<()> {
+    let args = [0, libc::RLIMIT_NOFILE as usize, new as usize, old as usize, 0, 0];
+    // SAFETY: both are null or valid for the call; prlimit64 uses libc's rlimit on 64-bit Linux.
+    check(unsafe { raw::syscall(libc::SYS_prlimit64, args) }).map(drop)
+}
+
+fn check(result: isize) -> io::Result<c_int> {
+    if result < 0 { Err(io::Error::from_raw_os_error(-result as i32)) } else { Ok(result as c_int) }
+}

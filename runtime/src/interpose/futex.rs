@@ -1,0 +1,172 @@
+//! The cluster futex as std calls it: through libc's `syscall`.
+//!
+//! A futex whose home is this node stays in the kernel, except that a wake must also reach
+//! waiters of other nodes. A futex with another home is waited for at that home.
+//!
+//! *Why not safe code*: the arguments of a variadic C function, and the futex word.
+
+use core::ffi::{c_int, c_long};
+use core::sync::atomic::{AtomicU32, Ordering, fence};
+
+use dstd_addr::{GlobalAddr, NodeId};
+
+use crate::context::{self, Context};
+use crate::node::{FutexState, Request, remote_waiters};
+use crate::record::{self, Record};
+use crate::ship::fresh_id;
+use crate::stack::on_native;
+use crate::{alloc, raw};
+
+/// libc's `syscall`.
+///
+/// # Safety
+/// - As libc's: the arguments are what the call `number` expects.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn syscall(
+    number: c_long,
+    a: usize,
+    b: usize,
+    c: usize,
+    d: usize,
+    e: usize,
+    f: usize,
+) -> c_long {
+    if number == libc::SYS_futex
+        && let Some((context, home)) = context::home(a as u64)
+        && !alloc::in_runtime()
+        && let Some(record) = record::current()
+        && let Some(result) = cluster_futex(context, home, record, [a, b, c, d, f])
+    {
+        return result_of(result);
+    }
+    // SAFETY: the caller's promise.
+    result_of(unsafe { raw::syscall(number, [a, b, c, d, e, f]) })
+}
+
+fn result_of(result: isize) -> c_long {
+    if (-4095..0).contains(&result) {
+        // SAFETY: the address of this thread's errno.
+        let errno = unsafe { libc::__errno_location() };
+        // SAFETY: valid for the thread's life.
+        unsafe { *errno = -result as c_int };
+        return -1;
+    }
+    result as c_long
+}
+
+/// `-errno` or the result; `None` leaves the call to the kernel.
+fn cluster_futex(
+    context: &'static Context,
+    home: NodeId,
+    record: &'static Record,
+    [word, op, value, timeout, bitset]: [usize; 5],
+) -> Option<isize> {
+    let command = op as c_int & !(libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME);
+    let here = home == context.me;
+    let bits = match command {
+        libc::FUTEX_WAIT | libc::FUTEX_WAKE => u32::MAX,
+        _ => bitset as u32,
+    };
+    match command {
+        libc::FUTEX_WAIT | libc::FUTEX_WAIT_BITSET if !here => {
+            let deadline = deadline_ns(command, op as c_int, timeout)?;
+            Some(wait(context, record, word, value as u32, bits, deadline))
+        }
+        libc::FUTEX_WAKE | libc::FUTEX_WAKE_BITSET => {
+            // SeqCst: the caller's store to the word comes before this look, and a waiter that is
+            // counted later looks at the word again (`FutexArmed`), so one of the two sees the other.
+            fence(Ordering::SeqCst);
+            if here && remote_waiters() == 0 {
+                return None;
+            }
+            Some(wake(context, record, word, value as u32, bits))
+        }
+        _ if here => None,
+        // FUTEX_REQUEUE and the priority-inheritance calls on memory of another node.
+        _ => Some(-(libc::ENOSYS as isize)),
+    }
+}
+
+/// The absolute monotonic deadline of a wait: `Some(None)` for none; `None` when the kernel has
+/// to decide what the timeout means.
+fn deadline_ns(command: c_int, op: c_int, timeout: usize) -> Option<Option<u64>> {
+    if timeout == 0 {
+        return Some(None);
+    }
+    // SAFETY: the caller of `syscall` passes a valid timespec, or null, which was handled.
+    let time = unsafe { *(timeout as *const libc::timespec) };
+    let nanos = (time.tv_sec.max(0) as u64).saturating_mul(1_000_000_000).saturating_add(time.tv_nsec as u64);
+    if command == libc::FUTEX_WAIT {
+        return Some(Some(raw::now_ns().saturating_add(nanos)));
+    }
+    if op & libc::FUTEX_CLOCK_REALTIME == 0 {
+        return Some(Some(nanos));
+    }
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the timespec is writable.
+    unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &raw mut now) };
+    let now = now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64;
+    Some(Some(raw::now_ns().saturating_add(nanos.saturating_sub(now))))
+}
+
+/// The word, read as the kernel would read it.
+fn load(word: usize) -> u32 {
+    // SAFETY: the caller of the futex call vouches for the word; it is global memory.
+    unsafe { AtomicU32::from_ptr(word as *mut u32) }.load(Ordering::SeqCst)
+}
+
+fn wait(
+    context: &'static Context,
+    record: &'static Record,
+    word: usize,
+    expected: u32,
+    bitset: u32,
+    deadline: Option<u64>,
+) -> isize {
+    // An early look saves the round trip.
+    if load(word) != expected {
+        return -(libc::EAGAIN as isize);
+    }
+    on_native(|| {
+        let token = fresh_id();
+        let addr = GlobalAddr(word as u64);
+        let wait = &record.wait;
+        wait.arm();
+        context.queue.push(Request::FutexWait { wait, token, addr, bitset });
+        let armed = wait.wait_while(crate::record::Wait::PENDING, None);
+        // The waiter is queued: whoever changes the word from now on, and wakes, finds it.
+        let differs = load(word) != expected;
+        if armed == FutexState::WOKEN {
+            if differs {
+                // A wake was spent on a waiter that the kernel would not have queued: pass it on.
+                wake(context, record, word, 1, bitset);
+                return -(libc::EAGAIN as isize);
+            }
+            return 0;
+        }
+        if !differs && wait.wait_while(FutexState::ARMED, deadline) == FutexState::WOKEN {
+            return 0;
+        }
+        context.queue.push(Request::FutexCancel { token, pass_on: differs });
+        match wait.wait_while(FutexState::ARMED, None) {
+            FutexState::CANCELLED if differs => -(libc::EAGAIN as isize),
+            FutexState::CANCELLED => -(libc::ETIMEDOUT as isize),
+            _ if differs => {
+                wake(context, record, word, 1, bitset);
+                -(libc::EAGAIN as isize)
+            }
+            _ => 0,
+        }
+    })
+}
+
+fn wake(context: &'static Context, record: &'static Record, word: usize, count: u32, bitset: u32) -> isize {
+    on_native(|| {
+        let wait = &record.wait;
+        wait.arm();
+        let addr = GlobalAddr(word as u64);
+        context.queue.push(Request::FutexWake { wait, token: fresh_id(), addr, count, bitset });
+        wait.wait_while(crate::record::Wait::PENDING, None);
+        wait.value() as isize
+    })
+}

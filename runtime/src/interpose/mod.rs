@@ -1,0 +1,28 @@
+//! Functions of libc that the program calls through us.
+//!
+//! A definition in the executable comes before libc's. Each does what libc's does, unless
+//! another node is concerned.
+
+mod environment;
+mod exit;
+pub(crate) mod fd;
+mod futex;
+mod next;
+mod pthread;
+
+pub(crate) use exit::{at_last, exit_for, main_returned};
+pub(crate) use pthread::start_user_thread;
+
+/// References that make sure that the linker takes these definitions, whatever the program uses.
+#[doc(hidden)]
+pub fn keep() {
+    core::hint::black_box([
+        futex::syscall as *const (),
+        pthread::pthread_create as *const (),
+        exit::exit as *const (),
+        environment::setenv as *const (),
+        environment::unsetenv as *const (),
+        environment::chdir as *const (),
+        crate::boot::__libc_start_main as *const (),
+    ]);
+}

@@ -1,0 +1,181 @@
+//! Every user thread runs on a stack in its node's partition.
+//!
+//! The thread control block stays on the native stack that pthread makes (the kernel writes it
+//! when the thread ends, so it must never be at another node); only the stack pointer changes.
+//!
+//! *Why not safe code*: C signatures, and the switch of stacks.
+
+use core::ffi::{c_int, c_void};
+use std::sync::atomic::Ordering;
+
+use super::next::Next;
+use crate::fatal::{self, stop};
+use crate::stack::{UserStack, dstd_stack_enter, on_native};
+use crate::{alloc, context, record, ship};
+
+/// A thread's start routine.
+pub(crate) type Start = extern "C-unwind" fn(*mut c_void) -> *mut c_void;
+type Create =
+    unsafe extern "C" fn(*mut libc::pthread_t, *const libc::pthread_attr_t, Start, *mut c_void) -> c_int;
+
+static NEXT: Next = Next::new(c"pthread_create");
+
+fn next() -> Create {
+    // SAFETY: libc's function of this name has this type.
+    unsafe { core::mem::transmute::<*mut c_void, Create>(NEXT.get()) }
+}
+
+/// The native stack of a user thread: thread-locals' destructors, signal handlers and the
+/// runtime run here. Untouched pages cost nothing.
+const NATIVE_STACK_BYTES: usize = 1 << 20;
+/// What a thread gets that asks for nothing (as glibc's usual limit).
+const DEFAULT_STACK_BYTES: u64 = 8 << 20;
+
+struct Begin {
+    start: Start,
+    argument: *mut c_void,
+    stack: UserStack,
+}
+
+/// libc's `pthread_create`.
+///
+/// # Safety
+/// - As libc's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pthread_create(
+    thread: *mut libc::pthread_t,
+    attributes: *const libc::pthread_attr_t,
+    start: Start,
+    argument: *mut c_void,
+) -> c_int {
+    if alloc::in_runtime() || context::cluster().is_none() {
+        if !alloc::in_runtime() {
+            count_thread();
+        }
+        // SAFETY: the caller's promise.
+        return unsafe { next()(thread, attributes, start, argument) };
+    }
+    let (bytes, detached) = wishes(attributes);
+    let result = on_native(|| create(bytes, detached, start, argument));
+    match result {
+        Ok(made) => {
+            // SAFETY: the caller passes a writable place; it is user memory, written without locks.
+            unsafe { thread.write(made) };
+            0
+        }
+        Err(errno) => errno,
+    }
+}
+
+/// Starts a user thread from runtime code.
+///
+/// # Errors
+/// The error number.
+pub(crate) fn start_user_thread(
+    bytes: u64,
+    start: Start,
+    argument: *mut c_void,
+) -> Result<libc::pthread_t, c_int> {
+    create(bytes, false, start, argument)
+}
+
+fn count_thread() {
+    if let Some(stats) = context::stats() {
+        stats.threads_run.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// The stack size and detach state in `attributes`.
+fn wishes(attributes: *const libc::pthread_attr_t) -> (u64, bool) {
+    if attributes.is_null() {
+        return (DEFAULT_STACK_BYTES, false);
+    }
+    let mut bytes = 0;
+    // SAFETY: the caller of `pthread_create` passes valid attributes.
+    let known = unsafe { libc::pthread_attr_getstacksize(attributes, &raw mut bytes) } == 0;
+    let mut state = 0;
+    // SAFETY: as above.
+    unsafe { pthread_attr_getdetachstate(attributes, &raw mut state) };
+    let bytes = if known && bytes != 0 { bytes as u64 } else { DEFAULT_STACK_BYTES };
+    (bytes, state == libc::PTHREAD_CREATE_DETACHED)
+}
+
+unsafe extern "C" {
+    fn pthread_attr_getdetachstate(attributes: *const libc::pthread_attr_t, state: *mut c_int) -> c_int;
+}
+
+fn create(bytes: u64, detached: bool, start: Start, argument: *mut c_void) -> Result<libc::pthread_t, c_int> {
+    let stack = UserStack::take(bytes).ok_or(libc::EAGAIN)?;
+    let mut attributes = core::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
+    // SAFETY: initialises the attributes.
+    unsafe { libc::pthread_attr_init(attributes.as_mut_ptr()) };
+    // SAFETY: initialised above.
+    unsafe { libc::pthread_attr_setstacksize(attributes.as_mut_ptr(), NATIVE_STACK_BYTES) };
+    if detached {
+        // SAFETY: initialised above.
+        unsafe { libc::pthread_attr_setdetachstate(attributes.as_mut_ptr(), libc::PTHREAD_CREATE_DETACHED) };
+    }
+    let begin = Box::into_raw(Box::new(Begin { start, argument, stack }));
+    let mut made = 0;
+    // Counted before it runs: the next placement sees it.
+    ship::thread_started(context::me());
+    // SAFETY: the attributes are initialised; `begin` is given to the new thread.
+    let error = unsafe { next()(&raw mut made, attributes.as_ptr(), run, begin.cast()) };
+    // SAFETY: initialised above, used no more.
+    unsafe { libc::pthread_attr_destroy(attributes.as_mut_ptr()) };
+    if error == 0 {
+        return Ok(made);
+    }
+    ship::thread_ended(context::me());
+    // SAFETY: the thread was not made, so the box is still ours.
+    let begin = unsafe { Box::from_raw(begin) };
+    begin.stack.give_back();
+    Err(error)
+}
+
+/// The start routine of every user thread.
+extern "C-unwind" fn run(begin: *mut c_void) -> *mut c_void {
+    let (start, argument, stack, record) = {
+        let _runtime = alloc::enter();
+        // SAFETY: `create` gave this thread a leaked box of this type.
+        let begin = unsafe { Box::from_raw(begin.cast::<Begin>()) };
+        let Begin { start, argument, stack } = *begin;
+        (start, argument, stack, record::attach())
+    };
+    count_thread();
+    at_thread_end();
+    // SAFETY: the stack belongs to this thread alone; the record's word is its own.
+    let result = unsafe { dstd_stack_enter(start, argument, stack.top(), record.native_sp()) };
+    // The thread is back on its native stack: its thread-locals are dropped here.
+    record.leave_user_stack();
+    let _runtime = alloc::enter();
+    stack.give_back();
+    result
+}
+
+/// Has the record taken away after the thread's thread-locals are dropped.
+fn at_thread_end() {
+    use std::sync::OnceLock;
+    static KEY: OnceLock<libc::pthread_key_t> = OnceLock::new();
+    let _runtime = alloc::enter();
+    let key = *KEY.get_or_init(|| {
+        let mut key = 0;
+        // SAFETY: `key` is writable.
+        let error = unsafe { libc::pthread_key_create(&raw mut key, Some(ended)) };
+        if error != 0 {
+            stop!(fatal::INTERNAL, "cannot make a thread key (error {error})");
+        }
+        key
+    });
+    // SAFETY: the key exists; any value but null makes the destructor run.
+    let error = unsafe { libc::pthread_setspecific(key, core::ptr::without_provenance(1)) };
+    if error != 0 {
+        stop!(fatal::INTERNAL, "cannot set a thread key (error {error})");
+    }
+}
+
+unsafe extern "C" fn ended(_: *mut c_void) {
+    let _runtime = alloc::enter();
+    ship::thread_ended(context::me());
+    record::detach();
+}

@@ -1,0 +1,17 @@
+//! The engine thread: it owns the directory, the sockets and the futex table of this node.
+//!
+//! It waits for nobody but the kernel: user threads hand it work through a lock-free queue and
+//! it answers by setting a word they sleep on.
+
+mod engine;
+mod program;
+mod queue;
+mod request;
+mod ships;
+
+pub(crate) use program::goodbye;
+
+pub(crate) use engine::{Engine, event_fd, remote_waiters};
+pub(crate) use queue::Queue;
+pub(crate) use request::{FutexState, Request};
+pub(crate) use ships::{ShipState, Shipped};

@@ -1,0 +1,225 @@
+//! The engine's part in the life of the program: shipped work, the end, lost peers, strays.
+
+use std::sync::atomic::Ordering;
+
+use dstd_addr::{GlobalAddr, Kind, NodeId, NodeSet};
+use dstd_control::stats::ExitKind;
+use dstd_protocol::Message;
+use dstd_transport::{CloseReason, Outbox};
+
+use super::{Engine, ShipState};
+use crate::fatal::{self, stop};
+use crate::record::{self, Wait};
+use crate::ship::{Op, Task};
+use crate::{context, raw};
+
+/// How far the orderly end of the program has come.
+#[derive(Debug, Default)]
+pub(super) struct Ending {
+    /// Node 0 has said goodbye (on node 0: to everybody).
+    said: bool,
+    /// Node 0: who has not answered yet, and which thread waits for it.
+    waits: Option<(NodeSet, &'static Wait)>,
+}
+
+impl Engine {
+    /// Node 0: tells everybody that the program has ended.
+    pub(super) fn start_goodbye(
+        &mut self,
+        out: &mut dyn Outbox,
+        kind: ExitKind,
+        origin: NodeId,
+        code: i32,
+        wait: &'static Wait,
+    ) {
+        self.goodbye_stats(kind, origin, code);
+        self.ending.said = true;
+        let mut peers = NodeSet::EMPTY;
+        for node in (0..self.context.layout.nodes()).map(NodeId).filter(|&node| node != self.context.me) {
+            peers = peers.with(node);
+            let message =
+                Message::Ship { op: Op::Goodbye as u16, id: u64::from(origin.0), arg: code as u32 as u64 };
+            self.send(out, node, message, &[u8::from(kind == ExitKind::Exit)]);
+        }
+        self.ending.waits = Some((peers, wait));
+    }
+
+    /// Node 0: lets the process end once everybody has heard of it.
+    pub(super) fn finish_goodbye(&mut self, queued: usize) {
+        if let Some((rest, wait)) = self.ending.waits
+            && rest.is_empty()
+            && queued == 0
+        {
+            self.ending.waits = None;
+            wait.set(1, 0);
+        }
+    }
+
+    fn goodbye_stats(&self, kind: ExitKind, origin: NodeId, code: i32) {
+        let stats = self.context.stats;
+        stats.peak_rss_bytes.store(peak_rss_bytes(), Ordering::Relaxed);
+        stats.goodbye(kind, origin.0, code);
+    }
+
+    pub(super) fn closed(&mut self, peer: NodeId, why: &CloseReason) {
+        if self.ending.said {
+            // Node 0's process is gone, or a node that heard the goodbye: the orderly end.
+            if peer == NodeId::ZERO {
+                raw::exit_now(0);
+            }
+            self.heard_goodbye(peer);
+            return;
+        }
+        self.context.stats.peak_rss_bytes.store(peak_rss_bytes(), Ordering::Relaxed);
+        self.context.stats.lost(peer.0);
+        if self.context.config.verbose {
+            let line =
+                fatal::Line::new(format_args!("dstd: node {} lost node {peer}: {why}\n", self.context.me));
+            raw::write_stderr(line.bytes());
+        }
+        raw::exit_now(fatal::INTERNAL)
+    }
+
+    fn heard_goodbye(&mut self, peer: NodeId) {
+        if let Some((rest, _)) = &mut self.ending.waits {
+            *rest = rest.without(peer);
+        }
+    }
+
+    pub(super) fn shipping(
+        &mut self,
+        out: &mut dyn Outbox,
+        from: NodeId,
+        op: Op,
+        id: u64,
+        arg: u64,
+        body: &[u8],
+    ) {
+        match op {
+            Op::Spawn => self.hand_over(Task::Spawn { from, id, body: body.to_vec() }),
+            Op::Call => self.hand_over(Task::Call { from, id, body: body.to_vec() }),
+            Op::Detach => self.hand_over(Task::Detach { id }),
+            Op::AskHandle => self.hand_over(Task::AskHandle { from, id }),
+            Op::Environment => self.hand_over(Task::Environment { from, id, body: body.to_vec() }),
+            Op::Exit => self.hand_over(Task::Exit { origin: from, code: arg as u32 as i32 }),
+            Op::Spawned => self.spawned(id, arg),
+            Op::Ended => self.ended(id, body),
+            Op::Handle => {
+                if let Some(shipped) = self.shipped.get(&id) {
+                    // A second answer carries the same bytes.
+                    drop(shipped.handle.set(body.to_vec()));
+                    shipped.handle_wait.set(1, 0);
+                    // The question came after the end: nothing more comes under this id.
+                    if shipped.wait.state() == ShipState::ENDED {
+                        self.shipped.remove(&id);
+                    }
+                }
+            }
+            Op::WhatIs => {
+                let kind = what_is(&self.context.layout, id);
+                self.send(out, from, Message::Ship { op: Op::ThisIs as u16, id, arg: kind }, &[]);
+            }
+            Op::ThisIs => {
+                let me = self.context.me;
+                stop!(
+                    fatal::CANNOT,
+                    "node {me} touched {} of node {from} at {id:#x}: only the node that owns it can use it",
+                    name_of(arg)
+                )
+            }
+            Op::Goodbye if self.context.me == NodeId::ZERO => self.heard_goodbye(from),
+            Op::Goodbye => {
+                self.ending.said = true;
+                let kind = if body.first() == Some(&1) { ExitKind::Exit } else { ExitKind::Main };
+                self.goodbye_stats(kind, NodeId(id as u16), arg as u32 as i32);
+                self.send(out, from, Message::Ship { op: Op::Goodbye as u16, id, arg }, &[]);
+            }
+        }
+    }
+
+    fn hand_over(&self, task: Task) {
+        if self.tasks.send(task).is_err() {
+            stop!(fatal::INTERNAL, "the spawner thread of node {} is gone", self.context.me);
+        }
+    }
+
+    fn spawned(&mut self, id: u64, errno: u64) {
+        let Some(shipped) = self.shipped.get(&id) else { return };
+        if errno == 0 {
+            shipped.wait.set(ShipState::RUNNING, 0);
+        } else {
+            shipped.wait.set(ShipState::FAILED, errno);
+            self.shipped.remove(&id);
+        }
+    }
+
+    fn ended(&mut self, id: u64, body: &[u8]) {
+        let Some(shipped) = self.shipped.remove(&id) else { return };
+        // Set once: a closure runs at most once (SHIP-2), so one result comes.
+        drop(shipped.result.set(body.to_vec()));
+        shipped.wait.set(ShipState::ENDED, 0);
+        // SeqCst: either the detaching thread sees `ENDED`, or this sees `detached`.
+        if shipped.detached.load(Ordering::SeqCst) {
+            self.hand_over(Task::DropResult { shipped });
+        }
+    }
+
+    /// A thread of this node touched memory that only `owner` may use: find out what it is, so
+    /// that the program can be told. The thread stays where it is.
+    pub(super) fn ask_what_it_is(&mut self, out: &mut dyn Outbox, owner: NodeId, addr: u64) {
+        self.send(out, owner, Message::Ship { op: Op::WhatIs as u16, id: addr, arg: 0 }, &[]);
+    }
+}
+
+const THREAD_LOCAL: u64 = 1;
+const MAPPING: u64 = 2;
+const RUNTIME: u64 = 3;
+
+fn what_is(layout: &dstd_addr::Layout, addr: u64) -> u64 {
+    if record::all().any(|record| record.has_thread_local(addr)) {
+        return THREAD_LOCAL;
+    }
+    match layout.kind(GlobalAddr(addr).0) {
+        Kind::Private(_) => RUNTIME,
+        _ => MAPPING,
+    }
+}
+
+fn name_of(kind: u64) -> &'static str {
+    match kind {
+        THREAD_LOCAL => "a thread-local",
+        RUNTIME => "private memory of the runtime",
+        _ => "a private mapping (mmap, native stack or library)",
+    }
+}
+
+fn peak_rss_bytes() -> u64 {
+    let mut usage = core::mem::MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: the structure is valid for writes.
+    let result = unsafe { libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr()) };
+    if result != 0 {
+        return 0;
+    }
+    // SAFETY: filled by the call; all-zero is valid as well.
+    let usage = unsafe { usage.assume_init() };
+    usage.ru_maxrss as u64 * 1024
+}
+
+/// Ends the program in order: node 0's last exit handler.
+pub(crate) fn goodbye(kind: ExitKind, origin: NodeId, code: i32) {
+    static DONE: Wait = Wait::new();
+    let Some(context) = context::cluster() else {
+        if let Some(stats) = context::stats() {
+            stats.peak_rss_bytes.store(peak_rss_bytes(), Ordering::Relaxed);
+            stats.goodbye(kind, origin.0, code);
+        }
+        return;
+    };
+    crate::stack::on_native(|| {
+        context.queue.push(super::Request::Goodbye { kind, origin, code, wait: &DONE });
+        DONE.wait_while(Wait::PENDING, Some(raw::now_ns() + GOODBYE_NS));
+    });
+}
+
+/// How long node 0 waits for the others to hear that the program has ended.
+const GOODBYE_NS: u64 = 2_000_000_000;

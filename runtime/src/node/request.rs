@@ -1,0 +1,42 @@
+//! What threads of this node ask the engine for.
+
+use std::sync::Arc;
+
+use dstd_addr::{GlobalAddr, NodeId};
+use dstd_control::stats::ExitKind;
+
+use super::Shipped;
+use crate::record::Wait;
+use crate::ship::Op;
+
+/// One request.
+#[derive(Debug)]
+pub(crate) enum Request {
+    /// Queue a waiter; answered in `wait` with a [`FutexState`].
+    FutexWait { wait: &'static Wait, token: u64, addr: GlobalAddr, bitset: u32 },
+    /// Take that waiter out again; answered in the same word.
+    FutexCancel { token: u64, pass_on: bool },
+    /// Wake waiters; answered with [`FutexState::WAKE_DONE`] and the number.
+    FutexWake { wait: &'static Wait, token: u64, addr: GlobalAddr, count: u32, bitset: u32 },
+    /// Blocks of another node's heap that were freed here.
+    Free { home: NodeId, addrs: Vec<u64> },
+    /// Say something about shipped work; `expect` is told what comes back under `id`.
+    Ship { to: NodeId, op: Op, id: u64, arg: u64, body: Vec<u8>, expect: Option<Arc<Shipped>> },
+    /// The program ends: tell everybody, then set `wait` to 1.
+    Goodbye { kind: ExitKind, origin: NodeId, code: i32, wait: &'static Wait },
+}
+
+/// States of a thread's `Wait` during a futex call.
+#[derive(Debug)]
+pub(crate) struct FutexState;
+
+impl FutexState {
+    /// The waiter is queued: look at the word again.
+    pub(crate) const ARMED: u32 = 1;
+    /// The waiter was woken.
+    pub(crate) const WOKEN: u32 = 2;
+    /// The waiter left the queue unwoken.
+    pub(crate) const CANCELLED: u32 = 3;
+    /// The wake is done; the value says how many.
+    pub(crate) const WAKE_DONE: u32 = 4;
+}

@@ -1,0 +1,227 @@
+//! This node's view of the global pages.
+//!
+//! *Invariants*: PAGE-1 (what the engine decided is what the MMU enforces), ISO-1 (the engine
+//! thread reads own pages through the alias, or after it made sure that they are there).
+//! *Layout*: three kinds of page.
+//!
+//! | kind | memory | registered | bytes are read from |
+//! |---|---|---|---|
+//! | own heap | memfd, shared | MINOR and WP, at start | the alias |
+//! | own stacks, statics at node 0 | anonymous | MISSING and WP, per chunk at its first export | the page, after it was populated |
+//! | foreign | anonymous | MISSING and WP, at start | the page (mapped whenever the engine reads it) |
+//!
+//! *Who may touch what, when*: only the engine thread calls this. User threads touch the pages
+//! all the time; the MMU stops them.
+//! *Why not safe code*: page tables.
+
+use std::collections::BTreeSet;
+use std::io;
+
+use dstd_addr::{Kind, Layout, NodeId, PAGE_BYTES, PageNo};
+
+use super::uffd::{MINOR, MISSING, Uffd, WP};
+use crate::alloc;
+use crate::fatal::{self, stop};
+
+/// Own anonymous memory is registered in chunks of this size, so that memory that was never
+/// shared keeps native faults.
+const CHUNK_BYTES: u64 = 2 << 20;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Backing {
+    OwnHeap,
+    OwnAnonymous,
+    Foreign,
+}
+
+/// The memory of this node as the page engine's outputs change it.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    me: NodeId,
+    layout: Layout,
+    uffd: Uffd,
+    /// First addresses of the own anonymous chunks that are registered.
+    chunks: BTreeSet<u64>,
+}
+
+impl Memory {
+    /// Registers everything that is registered from the start.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub(crate) fn new(me: NodeId, layout: Layout, uffd: Uffd) -> io::Result<Memory> {
+        let reservation = alloc::reservation();
+        let own = reservation.heap_range(me);
+        uffd.register(own.start, own.end - own.start, MINOR | WP)?;
+        for rank in (0..layout.nodes()).map(NodeId).filter(|&rank| rank != me) {
+            let heap = reservation.heap_range(rank);
+            let stacks = Layout::stacks(rank);
+            for range in [heap, stacks] {
+                uffd.register(range.start, range.end - range.start, MISSING | WP)?;
+            }
+            // Private memory of others: never served, a touch is reported (HEAP-1).
+            for range in [Layout::native(rank), Layout::private(rank), Layout::alias(rank)] {
+                uffd.register(range.start, range.end - range.start, MISSING)?;
+            }
+        }
+        if me != NodeId::ZERO {
+            for range in layout.statics().iter().filter(|range| !range.is_empty()) {
+                let start = range.start.addr().0;
+                uffd.register(start, range.end.addr().0 - start, MISSING | WP)?;
+            }
+        }
+        Ok(Memory { me, layout, uffd, chunks: BTreeSet::new() })
+    }
+
+    /// The descriptor that reports faults.
+    pub(crate) fn uffd(&self) -> &Uffd {
+        &self.uffd
+    }
+
+    fn backing(&self, page: PageNo) -> Backing {
+        match self.layout.kind(page.addr().0) {
+            Kind::Heap(node) if node == self.me => Backing::OwnHeap,
+            Kind::Stack(node) if node == self.me => Backing::OwnAnonymous,
+            Kind::Static if self.me == NodeId::ZERO => Backing::OwnAnonymous,
+            _ => Backing::Foreign,
+        }
+    }
+
+    /// `Output::Protect`.
+    pub(crate) fn protect(&mut self, first: PageNo, count: u16) {
+        if self.backing(first) == Backing::OwnAnonymous {
+            self.populate(first, count);
+        }
+        let (start, len) = span(first, count);
+        done("protect", first, self.uffd.write_protect(start, len, true));
+    }
+
+    /// `Output::Unmap`.
+    pub(crate) fn unmap(&mut self, first: PageNo, count: u16) {
+        let (start, len) = span(first, count);
+        if self.backing(first) == Backing::OwnAnonymous {
+            self.populate(first, count);
+        }
+        // SAFETY: the range is global memory that the engine owns by its directory (PAGE-1): the
+        // bytes are elsewhere or worthless. No Rust object of the runtime lies there.
+        let result = unsafe { libc::madvise(start as *mut libc::c_void, len as usize, libc::MADV_DONTNEED) };
+        let result = if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) };
+        done("unmap", first, result);
+    }
+
+    /// Whether [`Memory::bytes`] still gives the bytes of a page after [`Memory::unmap`].
+    pub(crate) fn outlives_unmap(&self, page: PageNo) -> bool {
+        self.backing(page) == Backing::OwnHeap
+    }
+
+    /// The bytes of pages that are mapped here and that no thread of this node can write
+    /// (`Body::Pages`).
+    pub(crate) fn bytes(&mut self, first: PageNo, count: u16) -> &[u8] {
+        let (start, len) = span(first, count);
+        let pointer = match self.backing(first) {
+            Backing::OwnHeap => match alloc::reservation().alias(first.addr()) {
+                Some(pointer) => pointer.as_ptr().cast_const(),
+                None => stop!(fatal::INTERNAL, "HEAP-4: {first:?} has no alias"),
+            },
+            Backing::OwnAnonymous => {
+                self.populate(first, count);
+                start as *const u8
+            }
+            Backing::Foreign => start as *const u8,
+        };
+        // SAFETY: the pages are mapped (alias, populated, or held by the directory) and no thread of
+        // this node can write them (PAGE-1), so nobody does while the slice lives: it ends before
+        // the next output is carried out.
+        unsafe { core::slice::from_raw_parts(pointer, len as usize) }
+    }
+
+    /// `Output::Install`.
+    pub(crate) fn install(&mut self, first: PageNo, count: u16, writable: bool, bytes: &[u8]) {
+        let (start, len) = span(first, count);
+        let result = match self.backing(first) {
+            Backing::OwnHeap => {
+                let Some(alias) = alloc::reservation().alias(first.addr()) else {
+                    stop!(fatal::INTERNAL, "HEAP-4: {first:?} has no alias")
+                };
+                // SAFETY: the alias covers the own heap, of which these pages are part; they are
+                // unmapped for user threads (PAGE-1), so nobody else accesses these bytes.
+                unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), alias.as_ptr(), len as usize) };
+                self.uffd.resume(start, len, writable)
+            }
+            Backing::OwnAnonymous | Backing::Foreign => self.uffd.copy(start, bytes, writable),
+        };
+        done("install", first, result);
+    }
+
+    /// `Output::Upgrade`.
+    pub(crate) fn upgrade(&mut self, first: PageNo, count: u16) {
+        let (start, len) = span(first, count);
+        done("upgrade", first, self.uffd.write_protect(start, len, false));
+    }
+
+    /// `Output::Resolve`.
+    pub(crate) fn resolve(&mut self, page: PageNo, writable: bool) {
+        let (start, len) = span(page, 1);
+        let mapped = match self.backing(page) {
+            Backing::OwnHeap => {
+                if let Some(alias) = alloc::reservation().alias(page.addr()) {
+                    // The page cache must hold the page before it can be mapped.
+                    // SAFETY: the alias covers the own heap and is always readable.
+                    let _byte: u8 = unsafe { alias.as_ptr().read_volatile() };
+                }
+                self.uffd.resume(start, len, writable)
+            }
+            Backing::OwnAnonymous => self.uffd.zero(start, len),
+            Backing::Foreign => Ok(()),
+        };
+        match mapped {
+            Err(error) if error.raw_os_error() != Some(libc::EEXIST) => done("resolve", page, Err(error)),
+            _ if writable => done("resolve", page, self.uffd.write_protect(start, len, false)),
+            _ => done("resolve", page, self.uffd.wake(start, len)),
+        }
+    }
+
+    /// Makes own anonymous pages present, so that the engine never faults on them itself, and
+    /// registers their chunks.
+    fn populate(&mut self, first: PageNo, count: u16) {
+        let (start, len) = span(first, count);
+        let whole = match self.layout.kind(start) {
+            Kind::Static => self
+                .layout
+                .statics()
+                .iter()
+                .find(|range| range.contains(&first))
+                .map_or(start..start + len, |range| range.start.addr().0..range.end.addr().0),
+            _ => Layout::stacks(self.me),
+        };
+        let mut chunk = start - start % CHUNK_BYTES;
+        while chunk < start + len {
+            let from = chunk.max(whole.start);
+            let to = (chunk + CHUNK_BYTES).min(whole.end);
+            if self.chunks.insert(from) {
+                done("register", first, self.uffd.register(from, to - from, MISSING | WP));
+            }
+            chunk += CHUNK_BYTES;
+        }
+        for page in 0..u64::from(count) {
+            match self.uffd.zero(start + page * PAGE_BYTES, PAGE_BYTES) {
+                Err(error) if error.raw_os_error() == Some(libc::EEXIST) => {}
+                result => done("populate", first, result),
+            }
+        }
+    }
+}
+
+fn span(first: PageNo, count: u16) -> (u64, u64) {
+    (first.addr().0, u64::from(count) * PAGE_BYTES)
+}
+
+/// The kernel refused what the directory had decided: coherence cannot be kept.
+fn done(what: &str, page: PageNo, result: io::Result<()>) {
+    if let Err(error) = result {
+        stop!(
+            fatal::INTERNAL,
+            "PAGE-1: cannot {what} {page:?}: {error} (was this memory unmapped or remapped?)"
+        );
+    }
+}

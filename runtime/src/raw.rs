@@ -1,0 +1,84 @@
+//! System calls without libc: no errno, no interposed symbol on the way.
+//!
+//! *Why not safe code*: the interposed `syscall` and descriptor functions are what libc's and
+//! rustix's wrappers would call; the runtime must reach the kernel below them.
+
+use core::arch::asm;
+
+/// Makes a system call; a negative result is `-errno`.
+///
+/// # Safety
+/// - The arguments are what the call `number` expects, and memory they point to is valid for it.
+#[inline]
+pub(crate) unsafe fn syscall(number: i64, args: [usize; 6]) -> isize {
+    let result: isize;
+    // SAFETY: the x86-64 Linux calling convention: number in rax, arguments in these registers,
+    // rcx and r11 are overwritten; the caller vouches for the arguments.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") number as isize => result,
+            in("rdi") args[0],
+            in("rsi") args[1],
+            in("rdx") args[2],
+            in("r10") args[3],
+            in("r8") args[4],
+            in("r9") args[5],
+            lateout("rcx") _,
+            lateout("r11") _,
+            options(nostack),
+        );
+    }
+    result
+}
+
+/// Sleeps while `*word == expected`, until woken, for at most `timeout` (relative).
+pub(crate) fn futex_wait(
+    word: &core::sync::atomic::AtomicU32,
+    expected: u32,
+    timeout: Option<&libc::timespec>,
+) {
+    let timeout = timeout.map_or(0, |time| core::ptr::from_ref(time) as usize);
+    let op = (libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG) as usize;
+    // SAFETY: the word and the timespec are borrowed for the whole call. Every outcome (woken,
+    // value differs, interrupted, timeout) means the same to the caller: look again.
+    unsafe { syscall(libc::SYS_futex, [word.as_ptr() as usize, op, expected as usize, timeout, 0, 0]) };
+}
+
+/// Wakes up to `count` threads that wait for `word`.
+pub(crate) fn futex_wake(word: &core::sync::atomic::AtomicU32, count: i32) {
+    let op = (libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG) as usize;
+    // SAFETY: a wake reads nothing but the address.
+    unsafe { syscall(libc::SYS_futex, [word.as_ptr() as usize, op, count as usize, 0, 0, 0]) };
+}
+
+/// Writes all of `text` to the standard error, ignoring failure: there is nobody left to tell.
+pub(crate) fn write_stderr(text: &[u8]) {
+    let mut rest = text;
+    while !rest.is_empty() {
+        // SAFETY: the slice is valid for its length.
+        let written = unsafe { syscall(libc::SYS_write, [2, rest.as_ptr() as usize, rest.len(), 0, 0, 0]) };
+        match written {
+            0 => return,
+            n if n > 0 => rest = &rest[n as usize..],
+            n if n == -(libc::EINTR as isize) => {}
+            _ => return,
+        }
+    }
+}
+
+/// Ends the process at once, without any handler.
+pub(crate) fn exit_now(code: i32) -> ! {
+    loop {
+        // SAFETY: ends the process.
+        unsafe { syscall(libc::SYS_exit_group, [code as usize, 0, 0, 0, 0, 0]) };
+    }
+}
+
+/// Nanoseconds of the monotonic clock.
+pub(crate) fn now_ns() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the timespec is valid; clock_gettime is a vDSO call without side effects.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}

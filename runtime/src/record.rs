@@ -1,0 +1,201 @@
+//! What the runtime knows about a user thread.
+//!
+//! *Invariants*: ISO-1 (records are private memory; the engine reads them). *Layout*: records
+//! form a list that only grows; a record of an ended thread is used again. *Who may touch what,
+//! when*: `native_sp` and `stack`: the thread itself; `wait`: the thread and the engine, by
+//! atomics; `tls`: written by the thread at its start and end, read by the engine.
+//! *Why not safe code*: the thread-local is a plain pointer, so that reading it needs no destructor.
+
+use core::cell::Cell;
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+
+use crate::raw;
+
+/// One user thread.
+#[derive(Debug)]
+pub(crate) struct Record {
+    /// Stack pointer on the native stack while user code runs on the partition stack, else 0.
+    native_sp: Cell<usize>,
+    /// The thread's blocking request to the engine.
+    pub(crate) wait: Wait,
+    /// The thread-local block: first address and end, 0 when the thread has ended.
+    tls: [AtomicU64; 2],
+    busy: AtomicBool,
+    next: AtomicPtr<Record>,
+}
+
+// SAFETY: `native_sp` is touched only by the thread that owns the record; the rest is atomic.
+unsafe impl Sync for Record {}
+
+static RECORDS: AtomicPtr<Record> = AtomicPtr::new(core::ptr::null_mut());
+
+thread_local! {
+    static CURRENT: Cell<Option<&'static Record>> = const { Cell::new(None) };
+}
+
+/// The record of the running thread, if it is a user thread of a program with several nodes.
+#[inline]
+pub(crate) fn current() -> Option<&'static Record> {
+    CURRENT.get()
+}
+
+/// All records, the newest first.
+pub(crate) fn all() -> impl Iterator<Item = &'static Record> {
+    let follow = |at: &AtomicPtr<Record>| {
+        // SAFETY: records are leaked boxes that are published after they were written (the release
+        // in `attach`) and never freed.
+        unsafe { at.load(Ordering::Acquire).as_ref() }
+    };
+    core::iter::successors(follow(&RECORDS), move |record| follow(&record.next))
+}
+
+/// Gives the running thread a record. Runtime code.
+pub(crate) fn attach() -> &'static Record {
+    let free = all().find(|record| {
+        record.busy.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    });
+    let record = free.unwrap_or_else(|| {
+        let record = Box::leak(Box::new(Record {
+            native_sp: Cell::new(0),
+            wait: Wait::new(),
+            tls: [AtomicU64::new(0), AtomicU64::new(0)],
+            busy: AtomicBool::new(true),
+            next: AtomicPtr::new(core::ptr::null_mut()),
+        }));
+        let mut head = RECORDS.load(Ordering::Relaxed);
+        loop {
+            record.next.store(head, Ordering::Relaxed);
+            // Release: pairs with the acquire in `all`.
+            match RECORDS.compare_exchange_weak(head, record, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => break record,
+                Err(now) => head = now,
+            }
+        }
+    });
+    let [low, high] = tls_block();
+    record.tls[0].store(low, Ordering::Relaxed);
+    record.tls[1].store(high, Ordering::Relaxed);
+    CURRENT.set(Some(record));
+    record
+}
+
+/// Takes the record from the running thread. Runtime code.
+pub(crate) fn detach() {
+    if let Some(record) = CURRENT.replace(None) {
+        record.tls[0].store(0, Ordering::Relaxed);
+        record.tls[1].store(0, Ordering::Relaxed);
+        record.native_sp.set(0);
+        // Release: pairs with the acquire in `attach`.
+        record.busy.store(false, Ordering::Release);
+    }
+}
+
+impl Record {
+    /// Where to store the native stack pointer when user code is entered.
+    pub(crate) fn native_sp(&self) -> *mut usize {
+        self.native_sp.as_ptr()
+    }
+
+    /// The native stack pointer, which is 0 from now on: the thread is on its native stack.
+    #[inline]
+    pub(crate) fn leave_user_stack(&self) -> usize {
+        self.native_sp.replace(0)
+    }
+
+    /// The thread goes back to its partition stack.
+    #[inline]
+    pub(crate) fn return_to_user_stack(&self, native_sp: usize) {
+        self.native_sp.set(native_sp);
+    }
+
+    /// Whether `addr` is a thread-local of this thread.
+    pub(crate) fn has_thread_local(&self, addr: u64) -> bool {
+        (self.tls[0].load(Ordering::Relaxed)..self.tls[1].load(Ordering::Relaxed)).contains(&addr)
+    }
+}
+
+/// The thread control block's address and the pages below it that hold the thread-locals.
+fn tls_block() -> [u64; 2] {
+    let pointer: u64;
+    // SAFETY: on x86-64 the word at fs:0 is the address of the thread control block itself.
+    unsafe {
+        core::arch::asm!("mov {}, fs:0", out(reg) pointer, options(nostack, readonly, preserves_flags))
+    };
+    [pointer - crate::boot::tls_bytes(), pointer + TCB_BYTES]
+}
+
+/// The thread control block and glibc's `struct pthread` behind the thread-locals.
+const TCB_BYTES: u64 = 0x1000;
+
+/// A word on which a thread waits for the engine.
+#[derive(Debug)]
+pub(crate) struct Wait {
+    state: AtomicU32,
+    value: AtomicU64,
+}
+
+impl Wait {
+    /// Nothing has happened yet.
+    pub(crate) const PENDING: u32 = 0;
+
+    pub(crate) const fn new() -> Wait {
+        Wait { state: AtomicU32::new(Wait::PENDING), value: AtomicU64::new(0) }
+    }
+
+    /// Before a request is made.
+    pub(crate) fn arm(&self) {
+        self.state.store(Wait::PENDING, Ordering::Relaxed);
+    }
+
+    /// What has happened.
+    pub(crate) fn state(&self) -> u32 {
+        // Acquire: pairs with the release in `set`.
+        self.state.load(Ordering::Acquire)
+    }
+
+    /// What came with the last [`Wait::set`].
+    pub(crate) fn value(&self) -> u64 {
+        self.value.load(Ordering::Relaxed)
+    }
+
+    /// Engine: something has happened.
+    pub(crate) fn set(&self, state: u32, value: u64) {
+        self.value.store(value, Ordering::Relaxed);
+        // Release: pairs with the acquire in `state`.
+        self.state.store(state, Ordering::Release);
+        raw::futex_wake(&self.state, i32::MAX);
+    }
+
+    /// Sleeps until the state is no longer `old`, or until `deadline_ns` (monotonic clock).
+    /// Returns the state it saw last.
+    pub(crate) fn wait_while(&self, old: u32, deadline_ns: Option<u64>) -> u32 {
+        for _ in 0..SPINS {
+            if self.state() != old {
+                return self.state();
+            }
+            core::hint::spin_loop();
+        }
+        loop {
+            let now = self.state();
+            if now != old {
+                return now;
+            }
+            let Some(deadline) = deadline_ns else {
+                raw::futex_wait(&self.state, old, None);
+                continue;
+            };
+            let rest = deadline.saturating_sub(raw::now_ns());
+            if rest == 0 {
+                return old;
+            }
+            let time = libc::timespec {
+                tv_sec: (rest / 1_000_000_000) as i64,
+                tv_nsec: (rest % 1_000_000_000) as i64,
+            };
+            raw::futex_wait(&self.state, old, Some(&time));
+        }
+    }
+}
+
+/// Spins before a waiting thread sleeps: about 2 us, what a warm answer on the same core complex takes.
+const SPINS: u32 = 64;

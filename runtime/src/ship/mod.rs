@@ -1,0 +1,36 @@
+//! Shipping closures: `spawn` and `call` on other nodes.
+//!
+//! SHIP-1: every node runs the same binary at the same addresses, so a function pointer means
+//! the same everywhere. SHIP-2: a closure's bytes are sent once, over a connection that delivers
+//! once, and are run by whoever receives them; nothing is ever sent again.
+//!
+//! | step | message | from | to |
+//! |---|---|---|---|
+//! | spawn | `Spawn` with the closure's bytes | spawner | target |
+//! | the OS thread exists | `Spawned` | target | spawner |
+//! | its thread-locals are dropped | `Ended` with the result's bytes | target | spawner |
+//! | joined or detached | `Detach` | spawner | target |
+
+mod call;
+mod job;
+mod op;
+mod placement;
+mod remote;
+mod spawner;
+mod wire;
+
+pub(crate) use call::call;
+pub(crate) use job::Job;
+pub(crate) use op::{Op, Task};
+pub(crate) use placement::{choose, here, nodes, parallelism};
+pub(crate) use placement::{set_parallelism, thread_ended, thread_started};
+pub(crate) use remote::{Remote, spawn};
+pub(crate) use spawner::{set_environment, start as start_spawner};
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+/// A number that no other shipped work or futex call in the cluster has.
+pub(crate) fn fresh_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    u64::from(here().0) << 48 | NEXT.fetch_add(1, Ordering::Relaxed)
+}

@@ -1,0 +1,320 @@
+//! The spawner thread: it does for other nodes what may block, and what the engine must not do.
+//!
+//! *Why not safe code*: closures and results arrive as bytes.
+
+use std::alloc::Layout;
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::ffi::OsStringExt;
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, OnceLock};
+use std::thread::Thread;
+
+use dstd_addr::NodeId;
+
+use super::remote::push;
+use super::{Job, Op, Task, call, fresh_id, wire};
+use crate::fatal::{self, stop};
+use crate::node::{Request, Shipped};
+use crate::record::Wait;
+use crate::stack::on_native;
+use crate::{alloc, context, interpose, raw, record};
+
+/// The signal mask with which the process started: that of every user thread.
+static SIGNALS: OnceLock<libc::sigset_t> = OnceLock::new();
+
+/// Boot: starts the thread that serves `tasks`; `signals` is the mask for user threads.
+///
+/// # Errors
+/// When the thread cannot be made.
+pub(crate) fn start(tasks: Receiver<Task>, signals: libc::sigset_t) -> io::Result<()> {
+    SIGNALS.get_or_init(|| signals);
+    std::thread::Builder::new().name("dstd-spawner".to_owned()).spawn(move || {
+        let _runtime = alloc::enter();
+        // It also runs user code: exit handlers, and std's part of starting a thread.
+        record::attach();
+        let mut handles = HashMap::new();
+        for task in tasks {
+            perform(task, &mut handles);
+        }
+    })?;
+    Ok(())
+}
+
+/// Gives the running user thread the mask that user code expects.
+pub(super) fn restore_signals() {
+    if let Some(signals) = SIGNALS.get() {
+        // SAFETY: the set is valid, the old mask is not asked for.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, signals, core::ptr::null_mut()) };
+    }
+}
+
+fn perform(task: Task, handles: &mut HashMap<u64, Thread>) {
+    match task {
+        Task::Spawn { from, id, body } => spawn(Arrived { from, id, body }, handles),
+        Task::Call { from, id, body } => call::arrived(Arrived { from, id, body }),
+        Task::Detach { id } => drop(handles.remove(&id)),
+        Task::AskHandle { from, id } => {
+            let Some(handle) = handles.get(&id) else {
+                stop!(
+                    fatal::INTERNAL,
+                    "node {from} asked for a thread that node {} does not have",
+                    context::me()
+                )
+            };
+            let handle = handle.clone();
+            // SAFETY: `Thread` has the size of the array, and the clone is moved out: its bytes are
+            // the handle from now on, wherever they go.
+            let bytes: [u8; size_of::<Thread>()] = unsafe { core::mem::transmute(handle) };
+            answer(from, Op::Handle, id, bytes.to_vec());
+        }
+        Task::Environment { from, id, body } => {
+            if let Err(error) = change_environment(&body) {
+                stop!(fatal::CANNOT, "node {} cannot follow node {from}: {error}", context::me());
+            }
+            answer(from, Op::Ended, id, Vec::new());
+        }
+        Task::Exit { origin, code } => interpose::exit_for(origin, code),
+        Task::DropResult { shipped } => {
+            let _user = alloc::leave();
+            let dropped = std::thread::Builder::new().spawn(move || {
+                restore_signals();
+                if let Some(result) = shipped.result.get()
+                    && shipped.take_result()
+                {
+                    drop_result(&shipped, result);
+                }
+                on_native(|| drop(shipped));
+            });
+            if let Err(error) = dropped {
+                stop!(fatal::INTERNAL, "cannot start a thread to drop a result: {error}");
+            }
+        }
+    }
+}
+
+fn answer(to: NodeId, op: Op, id: u64, body: Vec<u8>) {
+    push(Request::Ship { to, op, id, arg: 0, body, expect: None });
+}
+
+/// A closure of another node that is to run here.
+#[derive(Debug)]
+pub(super) struct Arrived {
+    from: NodeId,
+    id: u64,
+    body: Vec<u8>,
+}
+
+/// What becomes of it: the result's bytes, still in user memory.
+pub(super) struct Finished {
+    from: NodeId,
+    id: u64,
+    result: Buffer,
+}
+
+fn spawn(arrived: Arrived, handles: &mut HashMap<u64, Thread>) {
+    let (from, id) = (arrived.from, arrived.id);
+    let Some((job, _)) = wire::decode(&arrived.body) else { malformed(from) };
+    let mut builder = std::thread::Builder::new();
+    if let Some(name) = job.name {
+        builder = builder.name(name);
+    }
+    if let Some(size) = job.stack_size {
+        builder = builder.stack_size(size);
+    }
+    let spawned = {
+        let _user = alloc::leave();
+        builder.spawn(move || {
+            restore_signals();
+            let finished = arrived.run();
+            on_native(|| at_thread_end(finished));
+        })
+    };
+    match spawned {
+        Ok(handle) => {
+            handles.insert(id, handle.thread().clone());
+            answer(from, Op::Spawned, id, Vec::new());
+        }
+        Err(error) => {
+            let errno = error.raw_os_error().unwrap_or(libc::EAGAIN) as u64;
+            push(Request::Ship { to: from, op: Op::Spawned, id, arg: errno, body: Vec::new(), expect: None });
+        }
+    }
+}
+
+fn malformed(from: NodeId) -> ! {
+    stop!(fatal::INTERNAL, "node {from} shipped a malformed closure")
+}
+
+impl Arrived {
+    /// Runs the closure. User code, on a user thread.
+    pub(super) fn run(self) -> Finished {
+        let Some((job, at)) = wire::decode(&self.body) else { malformed(self.from) };
+        let Job { run, closure, result, .. } = job;
+        let closure = Buffer::new(closure);
+        // SAFETY: decode has checked that as many bytes as the closure needs follow `at`.
+        unsafe {
+            core::ptr::copy_nonoverlapping(self.body[at..].as_ptr(), closure.start, closure.layout.size())
+        };
+        let Arrived { from, id, body } = self;
+        on_native(|| drop(body));
+        let result = Buffer::new(result);
+        // SAFETY: SHIP-1: `run` is the function that the sender's instance of the same binary made
+        // for this closure type; both buffers have the layout that came with it. SHIP-2: the
+        // closure is moved out once.
+        unsafe { run(closure.start, result.start) };
+        Finished { from, id, result }
+    }
+}
+
+impl Finished {
+    /// Sends the result. Runtime code; reads user memory without any lock held (ISO-2).
+    pub(super) fn send(self) {
+        let mut bytes = Vec::<u8>::with_capacity(self.result.layout.size());
+        let size = self.result.layout.size();
+        // SAFETY: the job has written the result; the vector has room.
+        unsafe { core::ptr::copy_nonoverlapping(self.result.start, bytes.as_mut_ptr(), size) };
+        // SAFETY: just written; padding travels as it is.
+        unsafe { bytes.set_len(size) };
+        answer(self.from, Op::Ended, self.id, bytes);
+    }
+}
+
+/// Sends the result after the thread-local destructors of the running thread: pthread runs key
+/// destructors after them.
+fn at_thread_end(finished: Finished) {
+    static KEY: OnceLock<libc::pthread_key_t> = OnceLock::new();
+    let key = *KEY.get_or_init(|| {
+        let mut key = 0;
+        // SAFETY: `key` is writable; the destructor takes what `pthread_setspecific` stores below.
+        let error = unsafe { libc::pthread_key_create(&raw mut key, Some(send_finished)) };
+        if error != 0 {
+            stop!(fatal::INTERNAL, "cannot make a thread key: {}", io::Error::from_raw_os_error(error));
+        }
+        key
+    });
+    let finished = Box::into_raw(Box::new(finished));
+    // SAFETY: the key exists; the pointer is given up to the destructor.
+    let error = unsafe { libc::pthread_setspecific(key, finished.cast()) };
+    if error != 0 {
+        stop!(fatal::INTERNAL, "cannot set a thread key: {}", io::Error::from_raw_os_error(error));
+    }
+}
+
+unsafe extern "C" fn send_finished(finished: *mut libc::c_void) {
+    on_native(|| {
+        // SAFETY: `at_thread_end` stored a leaked box of this type; a destructor runs once for it.
+        let finished = unsafe { Box::from_raw(finished.cast::<Finished>()) };
+        finished.send();
+    });
+}
+
+/// User memory for one value.
+struct Buffer {
+    start: *mut u8,
+    layout: Layout,
+}
+
+impl Buffer {
+    fn new(layout: Layout) -> Buffer {
+        if layout.size() == 0 {
+            return Buffer { start: core::ptr::without_provenance_mut(layout.align()), layout };
+        }
+        // SAFETY: the size is not 0.
+        let start = unsafe { std::alloc::alloc(layout) };
+        if start.is_null() {
+            std::alloc::handle_alloc_error(layout);
+        }
+        Buffer { start, layout }
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        if self.layout.size() != 0 {
+            // SAFETY: allocated in `new` with this layout. The value has been moved out.
+            unsafe { std::alloc::dealloc(self.start, self.layout) };
+        }
+    }
+}
+
+/// Drops a result that nobody joined, as user code.
+pub(super) fn drop_result(shipped: &Shipped, bytes: &[u8]) {
+    let buffer = Buffer::new(shipped.layout);
+    // SAFETY: the target sent as many bytes as the layout has.
+    unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), buffer.start, bytes.len()) };
+    // SAFETY: the buffer holds a result of the type that `drop_result` was made for, and
+    // `Shipped::take_result` lets only one caller come here.
+    unsafe { (shipped.drop_result)(buffer.start) };
+}
+
+/// Makes all other nodes follow a change of the environment (`name`, `value` or removal) or of
+/// the working directory (empty name). Called on the thread that changed it; returns when all
+/// have followed.
+pub(crate) fn set_environment(name: &[u8], value: Option<&[u8]>) {
+    let Some(context) = context::cluster() else { return };
+    let mut body = (name.len() as u64).to_le_bytes().to_vec();
+    body.extend_from_slice(name);
+    body.push(u8::from(value.is_some()));
+    body.extend_from_slice(value.unwrap_or_default());
+    let others = (0..context.layout.nodes()).map(NodeId).filter(|&node| node != context.me);
+    let waits: Vec<Arc<Shipped>> = others
+        .map(|node| {
+            let shipped = Arc::new(Shipped::new(no_result, Layout::new::<()>()));
+            let expect = Some(Arc::clone(&shipped));
+            push(Request::Ship {
+                to: node,
+                op: Op::Environment,
+                id: fresh_id(),
+                arg: 0,
+                body: body.clone(),
+                expect,
+            });
+            shipped
+        })
+        .collect();
+    let deadline = raw::now_ns() + FOLLOW_NS;
+    for shipped in waits {
+        if shipped.wait.wait_while(Wait::PENDING, Some(deadline)) == Wait::PENDING {
+            stop!(
+                fatal::CANNOT,
+                "another node did not follow a change of the environment within 10 s: \
+                 do two nodes change it at the same time?"
+            );
+        }
+    }
+}
+
+/// Two nodes that change the environment at once wait for each other's lock of std for ever.
+const FOLLOW_NS: u64 = 10_000_000_000;
+
+unsafe fn no_result(_: *mut u8) {}
+
+fn change_environment(body: &[u8]) -> Result<(), String> {
+    let parse = || {
+        let (len, rest) = body.split_first_chunk::<8>()?;
+        let (name, rest) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*len)).ok()?)?;
+        let (set, value) = rest.split_first()?;
+        Some((name, (*set != 0).then_some(value)))
+    };
+    let (name, value) = parse().ok_or("a malformed change of the environment")?;
+    let name = OsString::from_vec(name.to_vec());
+    let value = value.map(|value| OsString::from_vec(value.to_vec()));
+    match (name.is_empty(), value) {
+        (true, Some(directory)) => std::env::set_current_dir(&directory)
+            .map_err(|error| format!("cannot change to {}: {error}", directory.display())),
+        (true, None) => Err("a malformed change of the environment".to_owned()),
+        // SAFETY: the program's own `set_var` promised that nobody reads the environment behind
+        // std's lock meanwhile, for all its threads; std's lock on this node is taken by `set_var`.
+        (false, Some(value)) => {
+            unsafe { std::env::set_var(&name, &value) };
+            Ok(())
+        }
+        (false, None) => {
+            // SAFETY: as above.
+            unsafe { std::env::remove_var(&name) };
+            Ok(())
+        }
+    }
+}

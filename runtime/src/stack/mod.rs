@@ -1,0 +1,9 @@
+//! Stacks of user threads: where they lie, and how runtime code gets off them.
+
+mod native;
+mod pool;
+mod switch;
+
+pub(crate) use native::on_native;
+pub(crate) use pool::UserStack;
+pub(crate) use switch::dstd_stack_enter;

@@ -1,0 +1,68 @@
+//! The command line.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// A command with its options: every option has a number, `--json` a file.
+#[derive(Debug)]
+pub(crate) struct Arguments {
+    /// The command.
+    pub(crate) command: String,
+    /// Where rows of results go.
+    pub(crate) json: Option<PathBuf>,
+    numbers: BTreeMap<String, u64>,
+}
+
+impl Arguments {
+    /// Reads the words after the program's name.
+    pub(crate) fn parse(words: impl Iterator<Item = String>) -> Result<Arguments, String> {
+        let mut words = words;
+        let command = words.next().ok_or("a command is missing")?;
+        let known: &[&str] = match command.as_str() {
+            "sim" => &["--seeds", "--from"],
+            "compat" => &["--nodes"],
+            "drill" => &["--rounds", "--from"],
+            _ => &[],
+        };
+        let mut arguments = Arguments { command, json: None, numbers: BTreeMap::new() };
+        while let Some(option) = words.next() {
+            let value = words.next().ok_or_else(|| format!("{option} needs a value"))?;
+            if option == "--json" {
+                arguments.json = Some(value.into());
+            } else if known.contains(&option.as_str()) {
+                let number = value.parse().map_err(|_| format!("{option} needs a number, not {value:?}"))?;
+                arguments.numbers.insert(option, number);
+            } else {
+                return Err(format!("{} does not know {option}", arguments.command));
+            }
+        }
+        Ok(arguments)
+    }
+
+    /// The number given with `option`.
+    pub(crate) fn number(&self, option: &str) -> Option<u64> {
+        self.numbers.get(option).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Arguments;
+
+    fn parse(line: &str) -> Result<Arguments, String> {
+        Arguments::parse(line.split(' ').map(str::to_owned))
+    }
+
+    #[test]
+    fn options_belong_to_their_command() {
+        let sim = parse("sim --seeds 9 --json out --from 4").expect("all known");
+        assert_eq!(
+            (sim.number("--seeds"), sim.number("--from"), sim.number("--nodes")),
+            (Some(9), Some(4), None)
+        );
+        assert_eq!(sim.json, Some("out".into()));
+        assert!(parse("tidy --seeds 9").is_err());
+        assert!(parse("sim --seeds").is_err());
+        assert!(parse("sim --seeds many").is_err());
+    }
+}

@@ -1,0 +1,46 @@
+//! The files of the workspace.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::verdict::{Verdict, while_doing};
+
+/// The top of the workspace.
+pub(crate) fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+/// All files below the top whose names end with `suffix`, without what builds made.
+pub(crate) fn files(suffix: &str) -> Verdict<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    walk(root(), suffix, &mut found)?;
+    found.sort();
+    Ok(found)
+}
+
+fn walk(directory: &Path, suffix: &str, found: &mut Vec<PathBuf>) -> Verdict {
+    let doing = || while_doing(directory.display().to_string());
+    for entry in fs::read_dir(directory).map_err(doing())? {
+        let entry = entry.map_err(doing())?;
+        let (path, name) = (entry.path(), entry.file_name());
+        let name = name.to_string_lossy();
+        if entry.file_type().map_err(doing())?.is_dir() {
+            if !["target", ".git"].contains(&&*name) {
+                walk(&path, suffix, found)?;
+            }
+        } else if name.ends_with(suffix) {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// The text of a file.
+pub(crate) fn read(path: &Path) -> Verdict<String> {
+    fs::read_to_string(path).map_err(while_doing(path.display()))
+}
+
+/// A path as it is named from the top.
+pub(crate) fn name(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap_or(path).display().to_string()
+}
