@@ -84,8 +84,9 @@ fn of_a_run_that_is_stopped() {
 #[test]
 fn of_a_run_that_never_starts() {
     let leave = "if [ \"$DSTD_RANK\" = 1 ]; then exit 3; else exec sleep 60; fi";
-    let report = report(program(2, "/bin/sh", ["-c", leave]), 2, 3);
-    assert_eq!((&report["exit"]["code"], &report["exit"]["node"]), (&Value::from(3), &Value::from(1)));
+    let report = report(program(2, "/bin/sh", ["-c", leave]), 2, 69);
+    assert_eq!((&report["exit"]["code"], &report["exit"]["node"]), (&Value::from(69), &Value::from(1)));
+    assert!(report["exit"]["reason"].as_str().expect("words").contains("status 3"), "{report}");
 }
 
 #[test]

@@ -3,13 +3,18 @@
 use std::fmt;
 use std::time::Duration;
 
+/// The longest wait that can be asked for: a year. Clocks add it to now without overflow.
+pub const DURATION_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// A text is no duration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ParseDurationError;
 
 impl fmt::Display for ParseDurationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not a duration: write a whole number and a unit, like 500ms, 10s, 2m or 1h")
+        f.write_str(
+            "not a duration: write a whole number and a unit, like 500ms, 10s, 2m or 1h, at most a year",
+        )
     }
 }
 
@@ -18,7 +23,7 @@ impl std::error::Error for ParseDurationError {}
 /// Reads a whole number followed by `ms`, `s`, `m` or `h`; a number alone means seconds.
 ///
 /// # Errors
-/// When `text` is anything else, or larger than a `u64` of milliseconds.
+/// When `text` is anything else, or more than [`DURATION_MAX`].
 pub fn parse_duration(text: &str) -> Result<Duration, ParseDurationError> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
@@ -30,7 +35,8 @@ pub fn parse_duration(text: &str) -> Result<Duration, ParseDurationError> {
         "h" => 3_600_000,
         _ => return Err(ParseDurationError),
     };
-    number.checked_mul(unit_ms).map(Duration::from_millis).ok_or(ParseDurationError)
+    let duration = number.checked_mul(unit_ms).map(Duration::from_millis);
+    duration.filter(|&duration| duration <= DURATION_MAX).ok_or(ParseDurationError)
 }
 
 #[cfg(test)]
@@ -48,7 +54,8 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused() {
-        for text in ["", "s", "-1s", "1.5s", "10 s", "10d", "99999999999999999999s", "18446744073709551615h"]
+        for text in
+            ["", "s", "-1s", "1.5s", "10 s", "10d", "99999999999999999999s", "18446744073709551615h", "8761h"]
         {
             assert_eq!(parse_duration(text), Err(ParseDurationError), "{text:?}");
         }

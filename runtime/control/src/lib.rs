@@ -26,4 +26,4 @@ pub mod secret;
 pub mod stats;
 mod wire;
 
-pub use duration::{ParseDurationError, parse_duration};
+pub use duration::{DURATION_MAX, ParseDurationError, parse_duration};

@@ -21,7 +21,7 @@ use crate::wire::{self, FromLauncher, FromNode};
 
 mod serve;
 
-pub use serve::{Missing, ServeError, Stage, serve};
+pub use serve::{Farewell, Missing, ServeError, Stage, serve};
 
 /// Changes with every change of what launcher and nodes say to each other.
 pub const PROTOCOL: u32 = 1;
@@ -112,6 +112,7 @@ impl std::error::Error for Error {}
 /// Needed until the program starts; dropping it afterwards says nothing to the launcher.
 #[derive(Debug)]
 pub struct Controller {
+    rank: u16,
     stream: TcpStream,
     deadline: Instant,
 }
@@ -132,7 +133,7 @@ impl Controller {
         let mut stream = TcpStream::connect_timeout(&addr, wait).map_err(unreachable)?;
         stream.set_nodelay(true).map_err(unreachable)?;
         secret::client(&mut stream, secret, Purpose::Control, deadline).map_err(Error::Secret)?;
-        Ok(Controller { stream, deadline })
+        Ok(Controller { rank: env.rank, stream, deadline })
     }
 
     /// Says who this node is and waits for all others; returns where they listen, by rank.
@@ -178,7 +179,7 @@ impl Controller {
     /// # Errors
     /// When the launcher is gone.
     pub fn stop(&mut self, code: i32, reason: &str) -> Result<(), Error> {
-        self.send(&FromNode::Stop { code, reason: reason.to_owned() })
+        self.send(&FromNode::Stop { rank: self.rank, code, reason: reason.to_owned() })
     }
 
     fn send(&mut self, message: &FromNode) -> Result<(), Error> {

@@ -27,7 +27,7 @@ pub(crate) enum FromNode {
     /// The node is connected to its peers.
     Ready,
     /// The node cannot go on.
-    Stop { code: i32, reason: String },
+    Stop { rank: u16, code: i32, reason: String },
 }
 
 /// Everything the launcher says to a node.
@@ -121,7 +121,7 @@ mod tests {
         let sent = [
             FromNode::Hello(hello()),
             FromNode::Ready,
-            FromNode::Stop { code: 72, reason: "no \u{2028} rights".to_owned() },
+            FromNode::Stop { rank: 1, code: 72, reason: "no \u{2028} rights".to_owned() },
         ];
         let bytes: Vec<u8> = sent.iter().flat_map(|message| frame(message).expect("fits")).collect();
         for cut in 0..bytes.len() {
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_long_message_is_neither_sent_nor_allocated() {
-        let stop = FromNode::Stop { code: 70, reason: "x".repeat(MESSAGE_BYTES_MAX) };
+        let stop = FromNode::Stop { rank: 1, code: 70, reason: "x".repeat(MESSAGE_BYTES_MAX) };
         assert!(frame(&stop).is_err());
         let mut inbox = u32::MAX.to_le_bytes().to_vec();
         assert!(take::<FromNode>(&mut inbox).is_err());
@@ -148,9 +148,9 @@ mod tests {
 
     #[test]
     fn a_length_inside_a_message_is_not_believed() {
-        let mut inbox = frame(&FromNode::Stop { code: 70, reason: "abc".to_owned() }).expect("fits");
-        // The length of `reason` follows the frame's length, the variant and the code.
-        inbox[LENGTH_BYTES + 8..LENGTH_BYTES + 16].copy_from_slice(&(1_u64 << 60).to_le_bytes());
+        let mut inbox = frame(&FromNode::Stop { rank: 1, code: 70, reason: "abc".to_owned() }).expect("fits");
+        // The length of `reason` follows the frame's length, the variant, the rank and the code.
+        inbox[LENGTH_BYTES + 10..LENGTH_BYTES + 18].copy_from_slice(&(1_u64 << 60).to_le_bytes());
         assert!(take::<FromNode>(&mut inbox).is_err());
     }
 

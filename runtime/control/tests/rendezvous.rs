@@ -33,7 +33,13 @@ impl Job {
     }
 
     fn serve(&self, wait: Duration) -> Result<Vec<Hello>, ServeError> {
-        serve(&self.listener, &self.secret, self.size, Instant::now() + wait, &self.called_off)
+        let deadline = Instant::now() + wait;
+        serve(&self.listener, &self.secret, self.size, deadline, &self.called_off).map_err(
+            |(error, farewell)| {
+                farewell.tell().unwrap();
+                error
+            },
+        )
     }
 
     fn env(&self, rank: u16) -> NodeEnv {
@@ -142,7 +148,8 @@ fn strangers_at_both_doors_change_nothing() {
 
 #[test]
 fn a_difference_in_any_field_is_refused_with_66_and_named() {
-    let cases: [(&str, fn(&mut Hello)); 5] = [
+    type Change = fn(&mut Hello);
+    let cases: [(&str, Change); 5] = [
         ("the protocol", |hello| hello.protocol += 1),
         ("the build-id", |hello| hello.build_id[19] = 0),
         ("the address layout, number 3", |hello| hello.layout[3] = 0),

@@ -17,7 +17,7 @@ pub(crate) const UNIT_BYTES: usize = 1 << UNIT_SHIFT;
 pub(crate) const UNIT_SHIFT: u32 = 16;
 
 const FINE_MAX: usize = 128;
-const TABLE_MAX: usize = 1024;
+const TABLE_MAX: usize = 4096;
 /// A span may lose this share (1/16) to a rest that holds no block; else it gets another unit.
 const WASTE_SHARE: usize = 16;
 const UNITS_MAX: usize = 4;

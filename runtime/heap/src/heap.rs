@@ -24,6 +24,7 @@ use crate::arena::{Arena, BLOCK_BYTES};
 use crate::cache::ThreadCache;
 use crate::class::{CLASSES, Class, UNIT_BYTES, UNIT_SHIFT};
 use crate::error::InitError;
+use crate::lock::Patience;
 use crate::node::Node;
 use crate::runs::Runs;
 use crate::stack::Stack;
@@ -31,6 +32,24 @@ use crate::stack::Stack;
 /// A heap over one address range. Made empty, given its ranges once.
 pub struct Heap {
     inner: AtomicPtr<Inner>,
+}
+
+/// Whether an allocation may wait for another thread that is inside one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Waiting {
+    /// It may: the heap is not used by the engine. Memory is used best.
+    Allowed,
+    /// It must not: the other thread may need the engine, which uses this heap, to go on.
+    Never,
+}
+
+impl Waiting {
+    fn patience(self) -> Patience {
+        match self {
+            Waiting::Allowed => Patience::Endless,
+            Waiting::Never => Patience::Short,
+        }
+    }
 }
 
 /// What a heap has done so far; every number may lag by what the thread caches hold.
@@ -100,7 +119,8 @@ impl Heap {
 
     /// Gives the heap its memory: blocks come from `range`, everything it remembers from `meta`.
     ///
-    /// A good size for `meta` is half of `range`; it is touched only as far as needed.
+    /// A good size for `meta` is half of `range`; it is touched only as far as needed. `waiting` says
+    /// whether a thread may wait for another one inside an allocation.
     ///
     /// # Errors
     /// When a range is unsuitable or the heap has its memory already.
@@ -108,7 +128,12 @@ impl Heap {
     /// # Safety
     /// - Both ranges must be zeroed, readable and writable for as long as the heap, its caches or
     ///   its blocks are used, and nobody else may use them.
-    pub unsafe fn init(&self, range: NonNull<[u8]>, meta: NonNull<[u8]>) -> Result<(), InitError> {
+    pub unsafe fn init(
+        &self,
+        range: NonNull<[u8]>,
+        meta: NonNull<[u8]>,
+        waiting: Waiting,
+    ) -> Result<(), InitError> {
         if self.inner().is_some() {
             return Err(InitError::Twice);
         }
@@ -130,7 +155,8 @@ impl Heap {
             len: len as u64,
             units: arena.table(len >> UNIT_SHIFT).ok_or(InitError::NoMetadata)?,
             pending: arena.table(len / (16 * 64)).ok_or(InitError::NoMetadata)?,
-            runs: Runs::new(&arena, pages, start as u64 >> PAGE_SHIFT).ok_or(InitError::NoMetadata)?,
+            runs: Runs::new(&arena, pages, start as u64 >> PAGE_SHIFT, waiting.patience())
+                .ok_or(InitError::NoMetadata)?,
             arena,
             central: [const { Central { batches: Stack::new(), ranges: Stack::new() } }; CLASSES],
             incoming: Stack::new(),

@@ -11,7 +11,7 @@
 //!                                      |   refill, flush: 1 batch of up to 126 addresses
 //!                                    Central       per class: stacks of batches and ranges (lock-free)
 //!                                      |   64 KiB spans, large blocks
-//!                                    Runs          runs of whole pages (short lock, metadata only)
+//!                                    Runs          runs of whole pages (bins behind a lock, top without)
 //! ```
 //!
 //! Nothing here allocates from the program's allocator, so a `Heap` can be one.
@@ -33,7 +33,7 @@ mod stack;
 
 pub use cache::ThreadCache;
 pub use error::{InitError, MapError, RemoteFreeError};
-pub use heap::{Counters, Heap};
+pub use heap::{Counters, Heap, Waiting};
 pub use node::BATCH_ADDRS;
 pub use remote::RemoteBatch;
 pub use reservation::Reservation;

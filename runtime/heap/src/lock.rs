@@ -1,8 +1,8 @@
 //! A lock for short sections over metadata.
 //!
 //! *Invariants*: ISO-2: a holder touches metadata only, never a block. Its own stack frames may
-//! lie in the partition and fault; the engine serves such a fault without ever taking this lock,
-//! so the holder always goes on.
+//! lie in the partition and fault; the engine serves such a fault without ever waiting for this
+//! lock ([`Patience::Short`]), so the holder always goes on.
 //!
 //! *Layout*: a word (0 free, 1 held) and the value.
 //!
@@ -16,6 +16,19 @@ use core::ops::{Deref, DerefMut};
 use core::sync::atomic::{AtomicU32, Ordering};
 
 const SPINS_BEFORE_YIELD: u32 = 100;
+/// A holder is done within a microsecond, unless it was put off its processor or faults.
+const YIELDS_SHORT: u32 = 16;
+
+/// How long to wait for a lock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Patience {
+    /// Until it is free. Not for the engine.
+    Endless,
+    /// A little; then the caller does without.
+    Short,
+    /// Not at all.
+    None,
+}
 
 /// A value that one thread at a time may use.
 pub(crate) struct Lock<T> {
@@ -34,23 +47,34 @@ impl<T> Lock<T> {
         Lock { held: AtomicU32::new(0), value: UnsafeCell::new(value) }
     }
 
-    pub(crate) fn lock(&self) -> LockGuard<'_, T> {
-        self.acquire();
-        LockGuard(self)
+    /// Waits for the lock, as long as `patience` lasts.
+    pub(crate) fn lock(&self, patience: Patience) -> Option<LockGuard<'_, T>> {
+        self.acquire_within(patience).then(|| LockGuard(self))
     }
 
     /// Takes the lock without a guard; pairs with [`Lock::release`].
     pub(crate) fn acquire(&self) {
-        let mut spins = 0;
+        let held = self.acquire_within(Patience::Endless);
+        debug_assert!(held);
+    }
+
+    fn acquire_within(&self, patience: Patience) -> bool {
+        let mut spins = 0_u32;
         // Pairs with the store in `release`.
-        while self.held.compare_exchange_weak(0, 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
-            spins += 1;
-            if spins % SPINS_BEFORE_YIELD == 0 {
-                std::thread::yield_now();
-            } else {
+        while self.held.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
+            if patience == Patience::None {
+                return false;
+            }
+            spins = spins.wrapping_add(1);
+            if !spins.is_multiple_of(SPINS_BEFORE_YIELD) {
                 core::hint::spin_loop();
+            } else if patience == Patience::Short && spins / SPINS_BEFORE_YIELD > YIELDS_SHORT {
+                return false;
+            } else {
+                std::thread::yield_now();
             }
         }
+        true
     }
 
     /// Gives the lock back; only after [`Lock::acquire`] by the same thread.

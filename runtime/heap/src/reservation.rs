@@ -88,11 +88,13 @@ impl OnDemand {
     }
 
     fn span_or_map(&self, map: impl FnOnce() -> Result<Span, MapError>) -> Result<Span, MapError> {
-        let _one = self.mapping.lock();
-        match self.span() {
+        self.mapping.acquire();
+        let span = match self.span() {
             Some(span) => Ok(span),
             None => map().inspect(|span| self.set(*span)),
-        }
+        };
+        self.mapping.release();
+        span
     }
 }
 

@@ -5,27 +5,36 @@
 //!
 //! ```text
 //! tag of a page (0 = inside a run, or never used):
-//!   LIVE | len   first page of a run in use
-//!   FREE | len   first page and last page of a free run
+//!   LIVE | len      first page of a run in use
+//!   PARKED | len    first page of a run that was freed and is not in a bin yet
+//!   FREE | len      first page and last page of a free run in a bin
 //!   0 ......................................................... top ........... pages
 //!   | live | free | live live | free |            | live       | never used or given back |
-//!                                                      ^ fresh: from here on never used (zero)
+//!                                                      ^ used: from here on never used (zero)
 //! ```
-//! Free runs never touch each other nor `top`: they are merged at once.
+//! Free runs touch neither each other nor `top`: they are merged at once.
 //!
-//! Who may touch what: `state`, `next` and `prev` under the lock. Tags are written under the lock
-//! and may be read without it: the answer then is advisory, except to the owner of a live run.
+//! The bins are behind a lock; nothing else is. A free parks the run on a lock-free stack, and
+//! whoever gets the lock next puts it in its bin. An allocation that is not patient enough to
+//! wait for the bins takes new pages at `top`, which is one atomic word. So a heap that the engine
+//! uses can be told never to wait: a user thread may hold the lock while its own stack is on a
+//! page that only the engine can bring back (ISO-1).
+//!
+//! Who may touch what: `prev` and the bins under the lock; `next` under the lock, or the freeing
+//! thread until the run is parked. Tags of live runs belong to the owner of the run, all others to
+//! the holder of the lock. A tag read without either is advisory.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use crate::arena::Arena;
-use crate::lock::Lock;
+use crate::lock::{Lock, LockGuard, Patience};
 
 const LIVE: u32 = 1 << 31;
 const FREE: u32 = 1 << 30;
-const LEN: u32 = FREE - 1;
+const PARKED: u32 = 1 << 29;
+const LEN: u32 = PARKED - 1;
 /// Bins: four a doubling of the length.
-const BINS: usize = 30 * 4;
+const BINS: usize = 29 * 4;
 /// How far the list of the bin that holds `pages` is searched before younger memory is taken.
 const FIRST_FIT_STEPS: u32 = 32;
 
@@ -45,67 +54,76 @@ pub(crate) struct Runs {
     prev: &'static [AtomicU32],
     /// The number of the first page in the address space, for alignment.
     origin: u64,
-    state: Lock<State>,
+    pages: u32,
+    /// Pages from here on are in no run.
+    top: AtomicU32,
+    /// Pages from here on have never been in a run.
+    used: AtomicU32,
+    /// The stack of parked runs: page + 1, or 0.
+    parked: AtomicU32,
+    patience: Patience,
+    bins: Lock<Bins>,
 }
 
-struct State {
-    top: u32,
-    fresh: u32,
-    pages: u32,
+struct Bins {
     /// Heads of the lists: page + 1, or 0.
-    bins: [u32; BINS],
-    /// Which bins are not empty.
+    heads: [u32; BINS],
+    /// Which lists are not empty.
     map: u128,
 }
 
 impl Runs {
     /// Runs over `pages` pages of which the first is page `origin` of the address space.
-    pub(crate) fn new(arena: &Arena, pages: u32, origin: u64) -> Option<Runs> {
+    pub(crate) fn new(arena: &Arena, pages: u32, origin: u64, patience: Patience) -> Option<Runs> {
         let len = pages as usize;
         Some(Runs {
             tags: arena.table(len)?,
             next: arena.table(len)?,
             prev: arena.table(len)?,
             origin,
-            state: Lock::new(State { top: 0, fresh: 0, pages, bins: [0; BINS], map: 0 }),
+            pages,
+            top: AtomicU32::new(0),
+            used: AtomicU32::new(0),
+            parked: AtomicU32::new(0),
+            patience,
+            bins: Lock::new(Bins { heads: [0; BINS], map: 0 }),
         })
     }
 
     /// Hands out `pages` pages whose first is a multiple of `align` pages (a power of two).
     pub(crate) fn alloc(&self, pages: u32, align: u32) -> Option<Run> {
         debug_assert!(pages > 0 && align.is_power_of_two());
-        let mut state = self.state.lock();
-        let padded = pages.checked_add(align - 1).filter(|padded| *padded <= LEN)?;
-        let page = match self.take_fitting(&mut state, padded) {
-            Some((page, len)) => self.carve(&mut state, page, len, pages, align),
-            None => self.take_top(&mut state, pages, align)?,
+        let page = match self.take_binned(pages, align) {
+            Some(page) => page,
+            None => self.take_top(pages, align)?,
         };
         self.set_tag(page, LIVE | pages);
-        let dirty = state.fresh.saturating_sub(page).min(pages);
-        state.fresh = state.fresh.max(page + pages);
-        Some(Run { page, dirty })
+        // A later run may have raised the mark meanwhile: then pages count as dirty that are not.
+        let used = self.used.fetch_max(page + pages, Ordering::Relaxed);
+        Some(Run { page, dirty: used.saturating_sub(page).min(pages) })
     }
 
-    /// Takes back the live run that begins at `page`; its length, or `None` when there is none.
+    /// Takes back the live run that begins at `page`; its length, or `None` when there is none. Never
+    /// waits: whoever holds the lock, or takes it next, finds the run parked.
     pub(crate) fn free(&self, page: u32) -> Option<u32> {
-        let mut state = self.state.lock();
-        let len = self.live_len(page)?;
-        self.set_tag(page, 0);
-        self.insert(&mut state, page, len);
+        let len = self.park(page)?;
+        if let Some(mut bins) = self.bins.lock(Patience::None) {
+            self.collect(&mut bins);
+        }
         Some(len)
     }
 
     /// Makes the live run at `page` `pages` long without moving it, if its neighbour allows.
     pub(crate) fn resize(&self, page: u32, pages: u32) -> bool {
         debug_assert!(pages > 0);
-        let mut state = self.state.lock();
-        let Some(len) = self.live_len(page) else { return false };
-        if pages > len && !self.grow(&mut state, page, len, pages) {
+        let (Some(len), Some(mut bins)) = (self.live_len(page), self.bins()) else { return false };
+        self.collect(&mut bins);
+        if pages > len && !self.grow(&mut bins, page, len, pages) {
             return false;
         }
         self.set_tag(page, LIVE | pages);
         if pages < len {
-            self.insert(&mut state, page + pages, len - pages);
+            self.insert(&mut bins, page + pages, len - pages);
         }
         true
     }
@@ -118,27 +136,77 @@ impl Runs {
 
     /// Holds the lock over a fork, so that the child does not inherit it held by another thread.
     pub(crate) fn lock_for_fork(&self) {
-        self.state.acquire();
+        self.bins.acquire();
     }
 
     /// Ends [`Runs::lock_for_fork`].
     pub(crate) fn unlock_after_fork(&self) {
-        self.state.release();
+        self.bins.release();
+    }
+
+    fn bins(&self) -> Option<LockGuard<'_, Bins>> {
+        self.bins.lock(self.patience)
+    }
+
+    /// Marks the live run at `page` as freed and puts it on the stack; its length.
+    fn park(&self, page: u32) -> Option<u32> {
+        let tag = self.tags.get(page as usize)?;
+        let live = tag.load(Ordering::Relaxed);
+        let len = live & LEN;
+        let ours = live & LIVE != 0
+            && tag.compare_exchange(live, PARKED | len, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if !ours {
+            return None;
+        }
+        let mut head = self.parked.load(Ordering::Relaxed);
+        loop {
+            self.next[page as usize].store(head, Ordering::Relaxed);
+            // Release: pairs with the acquire in `collect`, so that the next owner's use of the run
+            // comes after this one's. Entries leave only all at once, so a head that comes back is
+            // the same stack.
+            match self.parked.compare_exchange_weak(head, page + 1, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return Some(len),
+                Err(seen) => head = seen,
+            }
+        }
+    }
+
+    /// Puts all parked runs in their bins.
+    fn collect(&self, bins: &mut Bins) {
+        if self.parked.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let mut at = self.parked.swap(0, Ordering::Acquire);
+        while let Some(page) = at.checked_sub(1) {
+            at = self.next[page as usize].load(Ordering::Relaxed);
+            let len = self.tag(page) & LEN;
+            self.set_tag(page, 0);
+            self.insert(bins, page, len);
+        }
+    }
+
+    /// An aligned run out of the bins.
+    fn take_binned(&self, pages: u32, align: u32) -> Option<u32> {
+        let padded = pages.checked_add(align - 1).filter(|padded| *padded <= LEN)?;
+        let mut bins = self.bins()?;
+        self.collect(&mut bins);
+        let (page, len) = self.take_fitting(&mut bins, padded)?;
+        Some(self.carve(&mut bins, page, len, pages, align))
     }
 
     /// A free run of at least `pages`, off its list: first page and length.
-    fn take_fitting(&self, state: &mut State, pages: u32) -> Option<(u32, u32)> {
+    fn take_fitting(&self, bins: &mut Bins, pages: u32) -> Option<(u32, u32)> {
         // Every run in the bin of the rounded length, and above, is long enough.
         let rounded = pages.checked_add((1 << pages.ilog2()) / 4)? - u32::from(pages >= 4);
-        let above = state.map & (u128::MAX << bin_of(rounded));
+        let above = bins.map & (u128::MAX << bin_of(rounded));
         if above != 0 {
-            return Some(self.unlink(state, state.bins[above.trailing_zeros() as usize] - 1));
+            return Some(self.unlink(bins, bins.heads[above.trailing_zeros() as usize] - 1));
         }
-        let mut at = state.bins[bin_of(pages)];
+        let mut at = bins.heads[bin_of(pages)];
         for _ in 0..FIRST_FIT_STEPS {
             let page = at.checked_sub(1)?;
             if self.tag(page) & LEN >= pages {
-                return Some(self.unlink(state, page));
+                return Some(self.unlink(bins, page));
             }
             at = self.next[page as usize].load(Ordering::Relaxed);
         }
@@ -146,87 +214,89 @@ impl Runs {
     }
 
     /// Cuts an aligned run of `pages` out of `len` unlisted pages at `page`; lists the rest.
-    fn carve(&self, state: &mut State, page: u32, len: u32, pages: u32, align: u32) -> u32 {
+    fn carve(&self, bins: &mut Bins, page: u32, len: u32, pages: u32, align: u32) -> u32 {
         let start = self.align_up(page, align);
         debug_assert!(start + pages <= page + len);
         if start > page {
-            self.list(state, page, start - page);
+            self.list(bins, page, start - page);
         }
         if page + len > start + pages {
-            self.list(state, start + pages, page + len - start - pages);
+            self.list(bins, start + pages, page + len - start - pages);
         }
         start
     }
 
-    /// Moves `top` up by an aligned run.
-    fn take_top(&self, state: &mut State, pages: u32, align: u32) -> Option<u32> {
-        let start = self.align_up(state.top, align);
-        let end = start.checked_add(pages).filter(|end| *end <= state.pages)?;
-        if start > state.top {
-            self.list(state, state.top, start - state.top);
+    /// Moves `top` up by an aligned run. Takes no lock.
+    fn take_top(&self, pages: u32, align: u32) -> Option<u32> {
+        let end_of = |top| self.align_up(top, align).checked_add(pages).filter(|end| *end <= self.pages);
+        // Acquire and release: pairs with the exchange in `insert` that gave the pages back.
+        let top = self.top.fetch_update(Ordering::AcqRel, Ordering::Acquire, end_of).ok()?;
+        let start = self.align_up(top, align);
+        if start > top {
+            self.set_tag(top, LIVE | (start - top));
+            let gap = self.park(top);
+            debug_assert_eq!(gap, Some(start - top));
         }
-        state.top = end;
         Some(start)
     }
 
     /// Takes what a live run needs to grow from the free run or the rest behind it.
-    fn grow(&self, state: &mut State, page: u32, len: u32, pages: u32) -> bool {
-        let Some(end) = page.checked_add(pages).filter(|end| *end <= state.pages) else { return false };
+    fn grow(&self, bins: &mut Bins, page: u32, len: u32, pages: u32) -> bool {
+        let Some(end) = page.checked_add(pages).filter(|end| *end <= self.pages) else { return false };
         let behind = page + len;
-        if behind == state.top {
-            state.top = end;
-        } else {
-            let tag = self.tag(behind);
+        let at_top = self.top.compare_exchange(behind, end, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        if !at_top {
+            let tag = self.tags.get(behind as usize).map_or(0, |tag| tag.load(Ordering::Relaxed));
             if tag & FREE == 0 || (tag & LEN) < pages - len {
                 return false;
             }
-            let (_, free) = self.unlink(state, behind);
+            let (_, free) = self.unlink(bins, behind);
             if free > pages - len {
-                self.list(state, end, free - (pages - len));
+                self.list(bins, end, free - (pages - len));
             }
         }
-        state.fresh = state.fresh.max(end);
+        self.used.fetch_max(end, Ordering::Relaxed);
         true
     }
 
     /// Makes `len` untagged pages free, merged with what is free around them.
-    fn insert(&self, state: &mut State, mut page: u32, mut len: u32) {
+    fn insert(&self, bins: &mut Bins, mut page: u32, mut len: u32) {
         if let Some(before) = page.checked_sub(1) {
             let tag = self.tag(before);
             if tag & FREE != 0 {
-                let (start, more) = self.unlink(state, page - (tag & LEN));
+                let (start, more) = self.unlink(bins, page - (tag & LEN));
                 page = start;
                 len += more;
             }
         }
-        if page + len < state.top && self.tag(page + len) & FREE != 0 {
-            let (_, more) = self.unlink(state, page + len);
+        let behind = self.tags.get((page + len) as usize).map_or(0, |tag| tag.load(Ordering::Relaxed));
+        if behind & FREE != 0 {
+            let (_, more) = self.unlink(bins, page + len);
             len += more;
         }
-        if page + len == state.top {
-            state.top = page;
-        } else {
-            self.list(state, page, len);
+        // Fails when these pages are not the last ones, or another thread has just moved `top` up.
+        if self.top.compare_exchange(page + len, page, Ordering::AcqRel, Ordering::Relaxed).is_err() {
+            self.list(bins, page, len);
         }
     }
 
     /// Tags and lists a free run that needs no merging.
-    fn list(&self, state: &mut State, page: u32, len: u32) {
+    fn list(&self, bins: &mut Bins, page: u32, len: u32) {
         self.set_tag(page, FREE | len);
         self.set_tag(page + len - 1, FREE | len);
         let bin = bin_of(len);
-        let head = state.bins[bin];
+        let head = bins.heads[bin];
         self.next[page as usize].store(head, Ordering::Relaxed);
         self.prev[page as usize].store(0, Ordering::Relaxed);
         if let Some(second) = head.checked_sub(1) {
             self.prev[second as usize].store(page + 1, Ordering::Relaxed);
         }
-        state.bins[bin] = page + 1;
-        state.map |= 1 << bin;
+        bins.heads[bin] = page + 1;
+        bins.map |= 1 << bin;
     }
 
     /// Takes the free run at `page` off its list and removes its tags.
-    fn unlink(&self, state: &mut State, page: u32) -> (u32, u32) {
+    fn unlink(&self, bins: &mut Bins, page: u32) -> (u32, u32) {
         let len = self.tag(page) & LEN;
         debug_assert!(self.tag(page) & FREE != 0);
         let next = self.next[page as usize].load(Ordering::Relaxed);
@@ -238,9 +308,9 @@ impl Runs {
             Some(before) => self.next[before as usize].store(next, Ordering::Relaxed),
             None => {
                 let bin = bin_of(len);
-                state.bins[bin] = next;
+                bins.heads[bin] = next;
                 if next == 0 {
-                    state.map &= !(1 << bin);
+                    bins.map &= !(1 << bin);
                 }
             }
         }

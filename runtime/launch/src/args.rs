@@ -38,12 +38,9 @@ pub(crate) struct Plan {
 struct LaunchCommand {
     #[command(flatten)]
     launch: LaunchOptions,
-    /// The program: a path, or a name that is looked for in PATH
-    #[arg(value_name = "PROGRAM")]
-    program: OsString,
-    /// Its arguments
-    #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
-    args: Vec<OsString>,
+    /// The program (a path, or a name that is looked for in PATH) and its arguments
+    #[arg(value_names = ["PROGRAM", "ARGS"], required = true, num_args = 1.., trailing_var_arg = true)]
+    command: Vec<OsString>,
 }
 
 const AFTER_HELP: &str = "\
@@ -236,7 +233,9 @@ impl RunCommand {
 pub(crate) fn parse_launch(args: impl Iterator<Item = OsString>) -> Result<Plan, i32> {
     let command = LaunchCommand::try_parse_from(args).map_err(|error| spoken(&error))?;
     let (options, vars) = decide(&command.launch)?;
-    Ok(Plan { launch: command.launch, options, vars, program: command.program, args: command.args })
+    let mut words = command.command.into_iter();
+    let program = words.next().expect("clap requires a program");
+    Ok(Plan { launch: command.launch, options, vars, program, args: words.collect() })
 }
 
 /// Reads the command line of `cargo dstd`, or of `cargo-dstd` without cargo.
@@ -348,10 +347,11 @@ mod tests {
     fn options_end_where_the_program_begins() {
         let command = launch("-n 3 --no-direct prog -n 5 --help -- x").unwrap();
         assert_eq!(command.launch.nodes, 3);
-        assert_eq!(command.program, "prog");
-        assert_eq!(command.args, ["-n", "5", "--help", "--", "x"]);
-        let command = launch("--np=64 -- ./prog a").unwrap();
-        assert_eq!((command.launch.nodes, command.args), (64, vec!["a".into()]));
+        assert_eq!(command.command, ["prog", "-n", "5", "--help", "--", "x"]);
+        let command = launch("--np=64 -- --odd a -- b").unwrap();
+        assert_eq!(command.launch.nodes, 64);
+        assert_eq!(command.command, ["--odd", "a", "--", "b"]);
+        assert_eq!(launch("-n 2").err(), Some(64));
     }
 
     #[test]

@@ -66,7 +66,11 @@ fn build_program(run: &RunCommand) -> Result<PathBuf, Failure> {
         (Some(bin), _) => Choice { package: run.package.clone(), kind: "bin", name: bin.clone() },
         (_, Some(example)) => Choice { package: run.package.clone(), kind: "example", name: example.clone() },
         (None, None) => {
-            let here = env::current_dir().map_err(|error| (exit::INTERNAL, error.to_string()))?;
+            let here = match &run.manifest_path {
+                Some(manifest) => std::path::absolute(manifest.parent().unwrap_or(manifest)),
+                None => env::current_dir(),
+            };
+            let here = here.map_err(|error| (exit::INTERNAL, error.to_string()))?;
             choose(&metadata(run)?, run.package.as_deref(), &here).map_err(|words| (exit::USAGE, words))?
         }
     };

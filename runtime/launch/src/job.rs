@@ -30,18 +30,17 @@ use crate::spawn::{Spawned, Template, open_report};
 use crate::sys::{self, Arrived, Status, Target};
 use crate::verdict::{Cause, Fact, Verdict, failed, judge, lost_and_running};
 
+mod ending;
 mod words;
 
 /// How long other nodes may take to show that the first death had a cause.
 const GATHER: Duration = Duration::from_millis(150);
 /// The same when the first death names a peer that still runs.
 const GATHER_PEER: Duration = Duration::from_secs(1);
-/// How long nodes may take to follow node 0.
+/// How long nodes may take to follow node 0; less where the user gives less grace.
 const LEAVE: Duration = Duration::from_secs(5);
 /// The most grace after a failure: the whole end takes less than 5 s.
 const FAILURE_GRACE: Duration = Duration::from_secs(2);
-/// Within this time a second ^C means the first one did not help.
-const INTERRUPT_AGAIN: Duration = Duration::from_secs(2);
 /// How long a killed process may take to go; the kernel may still be busy for it.
 const KILLED: Duration = Duration::from_secs(10);
 
@@ -157,6 +156,7 @@ fn execute(
         controller: listener.local_addr().map_err(|error| internal("cannot listen", error))?,
         connect_timeout: plan.launch.connect_timeout,
         options: plan.options.clone(),
+        signals: signals.mask_before(),
         secret: Secret::random().map_err(|error| internal("cannot make a secret", error))?,
     };
     let mut job = Job {
@@ -197,9 +197,15 @@ impl Job<'_> {
         let (secret, size) = (template.secret.clone(), template.size);
         let called_off = Arc::clone(&self.called_off);
         thread::Builder::new().name("meeting".to_owned()).spawn(move || {
-            let met = rendezvous::serve(&listener, &secret, size, deadline, &called_off);
-            // The job may be over already.
-            drop(events.send(Event::Met(met)));
+            match rendezvous::serve(&listener, &secret, size, deadline, &called_off) {
+                // The job may be over already.
+                Ok(hellos) => drop(events.send(Event::Met(Ok(hellos)))),
+                // The job hears it first: nodes that leave because of it are not the root cause.
+                Err((error, nodes)) => {
+                    drop(events.send(Event::Met(Err(error))));
+                    drop(nodes.tell());
+                }
+            }
         })
     }
 
@@ -273,7 +279,7 @@ impl Job<'_> {
         match self.state {
             State::Running => self.launch.timeout.and_then(|timeout| self.began.checked_add(timeout)),
             State::Gathering { since } => Some(since + self.gather()),
-            State::Leaving { since } => Some(since + LEAVE),
+            State::Leaving { since } => Some(since + LEAVE.min(self.launch.grace)),
             State::Terminating { kill_at } => Some(kill_at),
             State::Killed { since } => Some(since + KILLED),
         }
@@ -354,80 +360,6 @@ impl Job<'_> {
                 self.call_off();
                 self.state = State::Leaving { since: now };
             }
-        }
-    }
-
-    fn signalled(&mut self, Arrived { signal, from_terminal }: Arrived) {
-        match signal {
-            libc::SIGUSR1 | libc::SIGUSR2 | libc::SIGQUIT => self.pass_on(signal, from_terminal),
-            libc::SIGTSTP => {
-                self.pass_on(signal, from_terminal);
-                sys::stop_self();
-                self.pass_on(libc::SIGCONT, false);
-            }
-            libc::SIGINT if !matches!(self.state, State::Terminating { .. } | State::Killed { .. }) => {
-                self.interrupt(from_terminal);
-            }
-            _ => self.stop_for(signal),
-        }
-    }
-
-    fn interrupt(&mut self, from_terminal: bool) {
-        let now = Instant::now();
-        let again = self.interrupted.replace(now).is_some_and(|first| now - first <= INTERRUPT_AGAIN);
-        if again {
-            self.stop_for(libc::SIGINT);
-            return;
-        }
-        if let Some(node) = self.nodes.first().filter(|node| node.status.is_none() && !from_terminal) {
-            sys::kill(Target::Process(node.pid), libc::SIGINT);
-        }
-        if !self.launch.quiet {
-            self.console.say("interrupt sent to node 0; again within 2 s stops all nodes");
-        }
-    }
-
-    /// Ends the program because somebody wants it; now, when that was said before.
-    fn stop_for(&mut self, signal: i32) {
-        match self.state {
-            State::Terminating { .. } | State::Killed { .. } => self.kill_all(),
-            State::Running | State::Gathering { .. } | State::Leaving { .. } => {
-                self.cause.get_or_insert(Cause::Signal(signal));
-                self.terminate(self.launch.grace);
-            }
-        }
-    }
-
-    /// To every node that runs; node 0 has it already when the terminal sent it.
-    fn pass_on(&self, signal: i32, from_terminal: bool) {
-        for (rank, node) in self.nodes.iter().enumerate() {
-            if node.status.is_none() && !(rank == 0 && from_terminal) {
-                sys::kill(Target::Process(node.pid), signal);
-            }
-        }
-    }
-
-    fn terminate(&mut self, grace: Duration) {
-        self.call_off();
-        self.end_all(libc::SIGTERM);
-        // A stopped process does not hear TERM.
-        self.end_all(libc::SIGCONT);
-        self.state = State::Terminating { kill_at: Instant::now() + grace };
-    }
-
-    fn kill_all(&mut self) {
-        self.end_all(libc::SIGKILL);
-        if !matches!(self.state, State::Killed { .. }) {
-            self.state = State::Killed { since: Instant::now() };
-        }
-    }
-
-    fn end_all(&mut self, signal: i32) {
-        for (rank, node) in self.nodes.iter_mut().enumerate().filter(|(_, node)| node.status.is_none()) {
-            node.told_to_end = true;
-            // Node 0 shares the launcher's own group.
-            let target = if rank == 0 { Target::Process(node.pid) } else { Target::Group(node.pid) };
-            sys::kill(target, signal);
         }
     }
 

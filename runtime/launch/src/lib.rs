@@ -10,6 +10,8 @@
 //! ```
 //! The job's thread decides; the other threads wait for one thing each and send it an event.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
+
 mod args;
 mod cargo;
 mod console;

@@ -21,7 +21,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::job::Event;
-use crate::sys::Blocked;
+use crate::sys::{Blocked, Mask};
 
 const SIGNALS: [i32; 7] =
     [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2, libc::SIGTSTP];
@@ -55,6 +55,11 @@ impl Signals {
             })?
         };
         Ok(Signals { blocked, over, thread: Some(thread) })
+    }
+
+    /// What was blocked before: a node starts with that.
+    pub(crate) fn mask_before(&self) -> Mask {
+        self.blocked.before()
     }
 }
 

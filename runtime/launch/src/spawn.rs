@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
@@ -28,6 +28,8 @@ pub(crate) struct Template {
     pub(crate) controller: SocketAddr,
     pub(crate) connect_timeout: Duration,
     pub(crate) options: Options,
+    /// Signals that a node has blocked at its start.
+    pub(crate) signals: sys::Mask,
     pub(crate) secret: Secret,
 }
 
@@ -49,7 +51,7 @@ impl Template {
         // 32 bytes fit into an empty pipe.
         cred.write_all(self.secret.expose())?;
         drop(cred);
-        let (stderr, stderr_of_node) = io::pipe()?;
+        let (stderr, stderr_of_node) = stderr_ends()?;
 
         let env = NodeEnv {
             job_id: self.job_id.clone(),
@@ -72,13 +74,25 @@ impl Template {
         if background {
             command.process_group(0);
         }
-        let (launcher, fds) = (std::process::id(), [env.cred_fd, env.stats_fd]);
+        let (launcher, fds, signals) = (std::process::id(), [env.cred_fd, env.stats_fd], self.signals);
         // SAFETY: `in_child` makes only calls that are safe between fork and exec.
-        unsafe { command.pre_exec(move || sys::in_child(launcher, fds, background)) };
+        unsafe { command.pre_exec(move || sys::in_child(launcher, fds, &signals, background)) };
         let child = command.spawn()?;
         // The job reaps the process itself, by its id.
-        Ok(Spawned { pid: child.id(), stats, stderr: stderr.into() })
+        Ok(Spawned { pid: child.id(), stats, stderr })
     }
+}
+
+/// The two ends of a node's stderr: a pipe, or a terminal where the launcher's own is one, so that
+/// colours and progress bars look as without a launcher.
+fn stderr_ends() -> io::Result<(OwnedFd, OwnedFd)> {
+    if io::stderr().is_terminal()
+        && let Ok(ends) = sys::terminal()
+    {
+        return Ok(ends);
+    }
+    let (ours, theirs) = io::pipe()?;
+    Ok((ours.into(), theirs.into()))
 }
 
 /// Opens the file of the report before anything is started, so that a run is not made in vain.

@@ -9,7 +9,7 @@
 
 use std::io;
 use std::mem::zeroed;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 /// How a process ended.
@@ -49,10 +49,13 @@ pub(crate) fn kill(target: Target, signal: i32) {
     debug_assert!(status == 0 || io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH));
 }
 
-/// Stops this process until somebody continues it.
-pub(crate) fn stop_self() {
-    // SAFETY: no memory is involved.
-    unsafe { libc::raise(libc::SIGSTOP) };
+/// Does to this process what ^Z does to one that handles no signals: it stops until somebody
+/// continues it, or goes on where nobody could.
+pub(crate) fn suspend() -> io::Result<()> {
+    let before = change_mask(libc::SIG_UNBLOCK, &set_of(&[libc::SIGTSTP])?)?;
+    // SAFETY: the default action is in place, no code of ours runs.
+    unsafe { libc::raise(libc::SIGTSTP) };
+    before.set()
 }
 
 /// Waits until child `pid` has ended and leaves it a zombie.
@@ -91,10 +94,11 @@ pub(crate) fn reap(pid: u32) -> io::Result<(Status, u64)> {
 }
 
 /// Prepares a node between fork and exec: it dies with the launcher's thread `launcher`, lies at
-/// fixed addresses, inherits `fds`, and, when it is not node 0, is not stopped for touching the terminal.
+/// fixed addresses, inherits `fds`, has `signals` blocked (not the launcher's, which exec would
+/// hand down), and, in the background, is not stopped for touching the terminal.
 ///
 /// Only calls that are safe after fork are made; nothing is allocated.
-pub(crate) fn in_child(launcher: u32, fds: [RawFd; 2], background: bool) -> io::Result<()> {
+pub(crate) fn in_child(launcher: u32, fds: [RawFd; 2], signals: &Mask, background: bool) -> io::Result<()> {
     // SAFETY: no memory is involved.
     check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) })?;
     // SAFETY: no memory is involved.
@@ -108,6 +112,7 @@ pub(crate) fn in_child(launcher: u32, fds: [RawFd; 2], background: bool) -> io::
         // SAFETY: no memory is involved; the descriptors are open in this process.
         check(unsafe { libc::fcntl(fd, libc::F_SETFD, 0) })?;
     }
+    signals.set()?;
     if background {
         for signal in [libc::SIGTTIN, libc::SIGTTOU] {
             // SAFETY: ignoring a signal installs no code.
@@ -132,10 +137,79 @@ pub(crate) fn readable(fd: BorrowedFd<'_>, timeout: Duration) -> io::Result<bool
     }
 }
 
+/// A terminal of its own for somebody's stderr, as wide and high as ours, that changes no byte:
+/// the end to read from, the end to hand out.
+pub(crate) fn terminal() -> io::Result<(OwnedFd, OwnedFd)> {
+    let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
+    // SAFETY: no memory is involved.
+    let ours = owned(unsafe { libc::posix_openpt(flags) })?;
+    // SAFETY: no memory is involved; the descriptor is open.
+    check(unsafe { libc::unlockpt(ours.as_raw_fd()) })?;
+    // SAFETY: this request takes flags and gives a new descriptor; no memory is involved.
+    let theirs = owned(unsafe { libc::ioctl(ours.as_raw_fd(), libc::TIOCGPTPEER, flags) })?;
+
+    // SAFETY: all-zero bytes are a valid `termios`.
+    let mut mode: libc::termios = unsafe { zeroed() };
+    // SAFETY: `mode` is live and writable.
+    check(unsafe { libc::tcgetattr(theirs.as_raw_fd(), &mut mode) })?;
+    // SAFETY: `mode` was filled in.
+    unsafe { libc::cfmakeraw(&mut mode) };
+    // SAFETY: `mode` is live.
+    check(unsafe { libc::tcsetattr(theirs.as_raw_fd(), libc::TCSANOW, &mode) })?;
+
+    // SAFETY: all-zero bytes are a valid `winsize`.
+    let mut size: libc::winsize = unsafe { zeroed() };
+    // SAFETY: this request fills in a `winsize`, which is live and writable.
+    if unsafe { libc::ioctl(libc::STDERR_FILENO, libc::TIOCGWINSZ, &mut size) } == 0 {
+        // SAFETY: this request reads a `winsize`, which is live.
+        check(unsafe { libc::ioctl(theirs.as_raw_fd(), libc::TIOCSWINSZ, &size) })?;
+    }
+    Ok((ours, theirs))
+}
+
+fn owned(fd: RawFd) -> io::Result<OwnedFd> {
+    check(fd)?;
+    // SAFETY: the call that gave `fd` has just opened it, and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// The signals that a thread has blocked.
+#[derive(Clone, Copy)]
+pub(crate) struct Mask(libc::sigset_t);
+
+impl Mask {
+    fn set(&self) -> io::Result<()> {
+        change_mask(libc::SIG_SETMASK, &self.0).map(drop)
+    }
+}
+
+/// Changes what the calling thread has blocked; returns what it had.
+fn change_mask(how: i32, set: &libc::sigset_t) -> io::Result<Mask> {
+    // SAFETY: all-zero bytes are a valid `sigset_t`.
+    let mut before: libc::sigset_t = unsafe { zeroed() };
+    // SAFETY: `set` is live, `before` is live and writable.
+    match unsafe { libc::pthread_sigmask(how, set, &mut before) } {
+        0 => Ok(Mask(before)),
+        error => Err(io::Error::from_raw_os_error(error)),
+    }
+}
+
+fn set_of(signals: &[i32]) -> io::Result<libc::sigset_t> {
+    // SAFETY: all-zero bytes are a valid `sigset_t`.
+    let mut set: libc::sigset_t = unsafe { zeroed() };
+    // SAFETY: `set` is live and writable.
+    check(unsafe { libc::sigemptyset(&mut set) })?;
+    for &signal in signals {
+        // SAFETY: `set` was initialised.
+        check(unsafe { libc::sigaddset(&mut set, signal) })?;
+    }
+    Ok(set)
+}
+
 /// A set of signals that were blocked on the calling thread, and on all threads it starts.
 pub(crate) struct Blocked {
     set: libc::sigset_t,
-    before: libc::sigset_t,
+    before: Mask,
 }
 
 /// A signal that arrived.
@@ -149,19 +223,9 @@ pub(crate) struct Arrived {
 impl Blocked {
     /// Blocks those of `signals` that are not ignored by this process.
     pub(crate) fn new(signals: &[i32]) -> io::Result<Blocked> {
-        // SAFETY: all-zero bytes are a valid `sigset_t`.
-        let (mut set, mut before) = unsafe { (zeroed(), zeroed()) };
-        // SAFETY: `set` is live and writable.
-        check(unsafe { libc::sigemptyset(&mut set) })?;
-        for &signal in signals.iter().filter(|&&signal| !is_ignored(signal)) {
-            // SAFETY: `set` was initialised.
-            check(unsafe { libc::sigaddset(&mut set, signal) })?;
-        }
-        // SAFETY: both sets are live.
-        match unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &set, &mut before) } {
-            0 => Ok(Blocked { set, before }),
-            error => Err(io::Error::from_raw_os_error(error)),
-        }
+        let heeded: Vec<i32> = signals.iter().copied().filter(|&signal| !is_ignored(signal)).collect();
+        let set = set_of(&heeded)?;
+        Ok(Blocked { set, before: change_mask(libc::SIG_BLOCK, &set)? })
     }
 
     /// Waits for one of the signals, at most `timeout`.
@@ -177,12 +241,14 @@ impl Blocked {
         (signal > 0).then_some(Arrived { signal, from_terminal: info.si_code == libc::SI_KERNEL })
     }
 
-    /// Restores what the calling thread had blocked before. Signals that nobody has waited for
-    /// arrive then.
+    /// What the thread had blocked before.
+    pub(crate) fn before(&self) -> Mask {
+        self.before
+    }
+
+    /// Restores that on the calling thread. Signals that nobody has waited for arrive then.
     pub(crate) fn restore(&self) {
-        // SAFETY: the set is live.
-        let status = unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.before, std::ptr::null_mut()) };
-        debug_assert_eq!(status, 0, "the mask was valid once");
+        self.before.set().expect("the mask was valid once");
     }
 }
 

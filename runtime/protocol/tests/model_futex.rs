@@ -4,7 +4,7 @@
 //! Checked beside what `model_page.rs` checks: no thread sleeps for ever, and a lock lets one
 //! thread in at a time.
 
-#[allow(unreachable_pub, reason = "shared between tests")]
+#[allow(dead_code, unreachable_pub, reason = "shared between tests")]
 mod world;
 
 use dstd_addr::PageNo;

@@ -1,7 +1,7 @@
 //! Every interleaving of small programs over the page engine that production uses. What is
 //! checked: `world/model.rs`.
 
-#[allow(unreachable_pub, reason = "shared between tests")]
+#[allow(dead_code, unreachable_pub, reason = "shared between tests")]
 mod world;
 
 use world::model::{both_residences, page};
@@ -11,7 +11,7 @@ use world::{Op, Setup};
 fn two_nodes_one_page_two_threads_each() {
     let p = page(0, 0);
     let programs = vec![
-        (0, vec![Op::Add(p), Op::Load(p)]),
+        (0, vec![Op::Add(p)]),
         (0, vec![Op::Cas { page: p, old: 1, new: 7, then: 1 }]),
         (1, vec![Op::Load(p), Op::Add(p)]),
         (1, vec![Op::Add(p)]),
@@ -26,7 +26,7 @@ fn two_nodes_one_page_two_threads_each() {
 fn two_nodes_hand_a_page_to_and_fro() {
     let p = page(0, 0);
     let programs = vec![
-        (0, vec![Op::Load(p), Op::Add(p), Op::Load(p), Op::Add(p)]),
+        (0, vec![Op::Load(p), Op::Add(p), Op::Load(p), Op::Add(p), Op::Load(p)]),
         (1, vec![Op::Load(p), Op::Add(p), Op::Store(p, 9), Op::Load(p)]),
     ];
     both_residences(

@@ -55,6 +55,8 @@ pub struct Summary {
     pub scenario: Scenario,
     /// How many nodes there were.
     pub nodes: u16,
+    /// The minimum residence of pages.
+    pub residence_ns: u64,
     /// How many events happened.
     pub steps: u64,
     /// How long it took on the simulated clock.

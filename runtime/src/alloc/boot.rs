@@ -14,7 +14,7 @@ use core::ptr::NonNull;
 use std::sync::OnceLock;
 
 use dstd_addr::{HEAP_BYTES_MAX, NODES_MAX, NodeId};
-use dstd_heap::{Heap, InitError, MapError, Reservation};
+use dstd_heap::{Heap, InitError, MapError, Reservation, Waiting};
 
 use super::environ;
 
@@ -68,6 +68,19 @@ pub(super) fn reservation_if_known() -> Option<&'static Reservation> {
 
 /// Ends the program with code 72 and one line on stderr; allocates nothing.
 pub(super) fn stop(why: &dyn fmt::Display) -> ! {
+    say(why);
+    // SAFETY: ends the process; runs no destructors, which could allocate.
+    unsafe { libc::_exit(CANNOT_RUN_HERE) }
+}
+
+/// Aborts the program as libc does when its heap is misused, with one line on stderr.
+#[cfg(feature = "global-alloc")]
+pub(super) fn abort(why: &str) -> ! {
+    say(&why);
+    std::process::abort()
+}
+
+fn say(why: &dyn fmt::Display) {
     let mut line = Line { bytes: [0; 512], len: 0 };
     if writeln!(line, "dstd: {why}").is_err() {
         line.bytes[line.len - 1] = b'\n';
@@ -76,8 +89,6 @@ pub(super) fn stop(why: &dyn fmt::Display) -> ! {
     let written = unsafe { libc::write(libc::STDERR_FILENO, line.bytes.as_ptr().cast(), line.len) };
     // Without a stderr the code alone has to tell.
     debug_assert!(written != 0);
-    // SAFETY: ends the process; runs no destructors, which could allocate.
-    unsafe { libc::_exit(CANNOT_RUN_HERE) }
 }
 
 fn boot() -> Result<Reservation, BootError> {
@@ -86,9 +97,10 @@ fn boot() -> Result<Reservation, BootError> {
     let (first, second) = split(meta, meta.len() / 4 * 3);
     // SAFETY: both ranges were just mapped for this purpose, hold zeroes, stay mapped for the rest of the
     // process, and the reservation hands them to nobody else.
-    unsafe { PARTITION.init(reservation.heap(), first) }.map_err(BootError::Init)?;
+    unsafe { PARTITION.init(reservation.heap(), first, Waiting::Allowed) }.map_err(BootError::Init)?;
+    // The engine allocates here, so nobody may make it wait.
     // SAFETY: as above.
-    unsafe { PRIVATE.init(reservation.private_heap(), second) }.map_err(BootError::Init)?;
+    unsafe { PRIVATE.init(reservation.private_heap(), second, Waiting::Never) }.map_err(BootError::Init)?;
     Ok(reservation)
 }
 

@@ -73,16 +73,6 @@ unsafe extern "C" fn free(block: *mut c_void) {
     }
 }
 
-/// The old name of `free`.
-///
-/// # Safety
-/// - As for [`free`].
-#[unsafe(no_mangle)]
-unsafe extern "C" fn cfree(block: *mut c_void) {
-    // SAFETY: the contract is the same.
-    unsafe { free(block) }
-}
-
 /// C's `realloc`.
 ///
 /// # Safety
@@ -218,7 +208,7 @@ unsafe fn header(block: *mut c_void) -> Option<Header> {
     // node: the load then waits for it, and no lock is held.
     let header = unsafe { place(block).read() };
     if header.magic != MAGIC {
-        super::boot::stop(&"free or realloc of an address that malloc did not return");
+        super::boot::abort("free or realloc of an address that malloc did not return");
     }
     Some(header)
 }

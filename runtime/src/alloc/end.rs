@@ -23,7 +23,7 @@ static KEY: OnceLock<Option<libc::pthread_key_t>> = OnceLock::new();
 /// free of this thread still works, slowly.
 ///
 /// It runs by itself when a thread ends, after the thread-local destructors.
-pub(crate) fn thread_end() {
+pub(super) fn thread_end() {
     remote::flush_remote();
     SLOT.with(|slot| slot.ended.set(true));
     for which in [Which::User, Which::Runtime] {

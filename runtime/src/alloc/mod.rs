@@ -16,6 +16,11 @@
 //! Without the feature `global-alloc` the program keeps its own allocator; then it must be the
 //! only node ([`PRESENT`]).
 
+#![cfg_attr(
+    not(feature = "global-alloc"),
+    allow(dead_code, reason = "without the feature nobody allocates through this module")
+)]
+
 mod boot;
 #[cfg(feature = "global-alloc")]
 mod c_family;
@@ -28,12 +33,12 @@ mod fork;
 mod global;
 mod remote;
 mod route;
+#[cfg(all(test, feature = "global-alloc"))]
+mod tests;
 
 pub(crate) use boot::reservation;
-pub(crate) use end::thread_end;
-pub(crate) use flag::{RuntimeGuard, UserGuard, enter, in_runtime, leave};
-pub(crate) use remote::{RemoteSink, accept_remote, flush_remote, set_remote_sink};
-pub(crate) use route::counters;
+pub(crate) use flag::{enter, in_runtime, leave};
+pub(crate) use remote::{accept_remote, set_remote_sink};
 
 /// Whether the program's allocations go through this module.
 pub(crate) const PRESENT: bool = cfg!(feature = "global-alloc");

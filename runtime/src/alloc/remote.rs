@@ -39,7 +39,7 @@ pub(crate) fn accept_remote(addrs: &[u64]) -> Result<(), RemoteFreeError> {
 ///
 /// # Network
 /// At most one message to each other node; does not wait.
-pub(crate) fn flush_remote() {
+pub(super) fn flush_remote() {
     if cached(Which::User).is_none() {
         return;
     }

@@ -13,7 +13,7 @@ use core::cell::Cell;
 use core::ptr::{self, NonNull};
 
 use dstd_addr::{ALIAS_BASE, GLOBAL_BASE, GLOBAL_END, Layout, NodeId, PARTITION_BYTES, PRIVATE_BASE};
-use dstd_heap::{Counters, Heap, ThreadCache};
+use dstd_heap::{Heap, ThreadCache};
 
 use super::boot::{self, PARTITION, PRIVATE};
 use super::{early, end, flag, remote};
@@ -66,11 +66,6 @@ impl Which {
             Which::Runtime => &PRIVATE,
         }
     }
-}
-
-/// The counters of the partition heap.
-pub(crate) fn counters() -> Counters {
-    PARTITION.counters()
 }
 
 /// `size` bytes at `align`, or null.

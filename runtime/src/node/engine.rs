@@ -199,8 +199,8 @@ impl Engine {
                 self.send(out, home, Message::Free, &body);
             }
             Request::Ship { to, op, id, arg, body, expect } => {
-                if let Some(shipped) = expect {
-                    self.shipped.insert(id, shipped);
+                if let Some((answer, shipped)) = expect {
+                    self.shipped.insert(answer, shipped);
                 }
                 self.send(out, to, Message::Ship { op: op as u16, id, arg }, &body);
             }

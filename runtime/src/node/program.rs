@@ -99,20 +99,16 @@ impl Engine {
             Op::Spawn => self.hand_over(Task::Spawn { from, id, body: body.to_vec() }),
             Op::Call => self.hand_over(Task::Call { from, id, body: body.to_vec() }),
             Op::Detach => self.hand_over(Task::Detach { id }),
-            Op::AskHandle => self.hand_over(Task::AskHandle { from, id }),
+            Op::AskHandle => self.hand_over(Task::AskHandle { from, id, answer: arg }),
             Op::Environment => self.hand_over(Task::Environment { from, id, body: body.to_vec() }),
             Op::Exit => self.hand_over(Task::Exit { origin: from, code: arg as u32 as i32 }),
             Op::Spawned => self.spawned(id, arg),
             Op::Ended => self.ended(id, body),
             Op::Handle => {
-                if let Some(shipped) = self.shipped.get(&id) {
-                    // A second answer carries the same bytes.
+                if let Some(shipped) = self.shipped.remove(&id) {
+                    // Asked once, by the `OnceLock` of the handle.
                     drop(shipped.handle.set(body.to_vec()));
                     shipped.handle_wait.set(1, 0);
-                    // The question came after the end: nothing more comes under this id.
-                    if shipped.wait.state() == ShipState::ENDED {
-                        self.shipped.remove(&id);
-                    }
                 }
             }
             Op::WhatIs => {

@@ -20,8 +20,8 @@ pub(crate) enum Request {
     FutexWake { wait: &'static Wait, token: u64, addr: GlobalAddr, count: u32, bitset: u32 },
     /// Blocks of another node's heap that were freed here.
     Free { home: NodeId, addrs: Vec<u64> },
-    /// Say something about shipped work; `expect` is told what comes back under `id`.
-    Ship { to: NodeId, op: Op, id: u64, arg: u64, body: Vec<u8>, expect: Option<Arc<Shipped>> },
+    /// Say something about shipped work; `expect` is told what comes back under its id.
+    Ship { to: NodeId, op: Op, id: u64, arg: u64, body: Vec<u8>, expect: Option<(u64, Arc<Shipped>)> },
     /// The program ends: tell everybody, then set `wait` to 1.
     Goodbye { kind: ExitKind, origin: NodeId, code: i32, wait: &'static Wait },
 }

@@ -18,7 +18,7 @@ pub(crate) enum Op {
     Ended = 3,
     /// Nobody waits for the thread any more.
     Detach = 4,
-    /// Send the thread's handle.
+    /// Send the thread's handle under the id in `arg`.
     AskHandle = 5,
     /// The body is the thread's handle.
     Handle = 6,
@@ -63,7 +63,7 @@ pub(crate) enum Task {
     Spawn { from: NodeId, id: u64, body: Vec<u8> },
     Call { from: NodeId, id: u64, body: Vec<u8> },
     Detach { id: u64 },
-    AskHandle { from: NodeId, id: u64 },
+    AskHandle { from: NodeId, id: u64, answer: u64 },
     Environment { from: NodeId, id: u64, body: Vec<u8> },
     Exit { origin: NodeId, code: i32 },
     DropResult { shipped: Arc<Shipped> },

@@ -64,7 +64,7 @@ pub(super) unsafe fn send(node: NodeId, op: Op, job: &Job, closure: *const u8) -
     unsafe { bytes.set_len(job.closure.size()) };
     let body = wire::encode(job, &bytes);
     let shipped = Arc::new(Shipped::new(job.drop_result, job.result));
-    push(Request::Ship { to: node, op, id, arg: 0, body, expect: Some(Arc::clone(&shipped)) });
+    push(Request::Ship { to: node, op, id, arg: 0, body, expect: Some((id, Arc::clone(&shipped))) });
     (id, shipped)
 }
 
@@ -108,13 +108,14 @@ impl Remote {
     pub(crate) fn thread(&self) -> &Thread {
         self.handle.get_or_init(|| {
             let bytes = on_native(|| {
+                let answer = fresh_id();
                 push(Request::Ship {
                     to: self.node,
                     op: Op::AskHandle,
                     id: self.id,
-                    arg: 0,
+                    arg: answer,
                     body: Vec::new(),
-                    expect: Some(Arc::clone(&self.shipped)),
+                    expect: Some((answer, Arc::clone(&self.shipped))),
                 });
                 self.shipped.handle_wait.wait_while(Wait::PENDING, None);
                 let bytes = self.shipped.handle.get().expect("set before the wait ends");

@@ -55,7 +55,7 @@ fn perform(task: Task, handles: &mut HashMap<u64, Thread>) {
         Task::Spawn { from, id, body } => spawn(Arrived { from, id, body }, handles),
         Task::Call { from, id, body } => call::arrived(Arrived { from, id, body }),
         Task::Detach { id } => drop(handles.remove(&id)),
-        Task::AskHandle { from, id } => {
+        Task::AskHandle { from, id, answer: under } => {
             let Some(handle) = handles.get(&id) else {
                 stop!(
                     fatal::INTERNAL,
@@ -67,7 +67,7 @@ fn perform(task: Task, handles: &mut HashMap<u64, Thread>) {
             // SAFETY: `Thread` has the size of the array, and the clone is moved out: its bytes are
             // the handle from now on, wherever they go.
             let bytes: [u8; size_of::<Thread>()] = unsafe { core::mem::transmute(handle) };
-            answer(from, Op::Handle, id, bytes.to_vec());
+            answer(from, Op::Handle, under, bytes.to_vec());
         }
         Task::Environment { from, id, body } => {
             if let Err(error) = change_environment(&body) {
@@ -116,15 +116,16 @@ pub(super) struct Finished {
 fn spawn(arrived: Arrived, handles: &mut HashMap<u64, Thread>) {
     let (from, id) = (arrived.from, arrived.id);
     let Some((job, _)) = wire::decode(&arrived.body) else { malformed(from) };
-    let mut builder = std::thread::Builder::new();
-    if let Some(name) = job.name {
-        builder = builder.name(name);
-    }
-    if let Some(size) = job.stack_size {
-        builder = builder.stack_size(size);
-    }
     let spawned = {
+        // As user code: the thread's handle, with a copy of its name, is for all nodes.
         let _user = alloc::leave();
+        let mut builder = std::thread::Builder::new();
+        if let Some(name) = &job.name {
+            builder = builder.name(name.clone());
+        }
+        if let Some(size) = job.stack_size {
+            builder = builder.stack_size(size);
+        }
         builder.spawn(move || {
             restore_signals();
             let finished = arrived.run();
@@ -262,15 +263,9 @@ pub(crate) fn set_environment(name: &[u8], value: Option<&[u8]>) {
     let waits: Vec<Arc<Shipped>> = others
         .map(|node| {
             let shipped = Arc::new(Shipped::new(no_result, Layout::new::<()>()));
-            let expect = Some(Arc::clone(&shipped));
-            push(Request::Ship {
-                to: node,
-                op: Op::Environment,
-                id: fresh_id(),
-                arg: 0,
-                body: body.clone(),
-                expect,
-            });
+            let id = fresh_id();
+            let expect = Some((id, Arc::clone(&shipped)));
+            push(Request::Ship { to: node, op: Op::Environment, id, arg: 0, body: body.clone(), expect });
             shipped
         })
         .collect();

@@ -1,7 +1,7 @@
 //! Bytes that came from one peer and the frames in them.
 
 use crate::frame::{FRAME_ALIGN, HEADER_BYTES, Header, body_bytes, frame_bytes};
-use crate::limits::READ_BYTES;
+use crate::limits::{MOVE_BYTES, READ_BYTES};
 
 /// A receive buffer that is read into in large pieces and handed out frame by frame, in place.
 ///
@@ -57,20 +57,18 @@ impl Inbox {
         Ok(Some((header, &rest[..declared as usize])))
     }
 
-    /// Room for the next read: at least what the frame under way still needs.
+    /// Room for the next read: some of what the frame under way still needs, and more.
     ///
     /// Call it when [`next`](Inbox::next) has found nothing more, so that a declared length here
     /// is within the limit.
     pub(crate) fn room(&mut self) -> &mut [u8] {
-        if self.head == self.tail {
-            self.head = self.base;
-            self.tail = self.base;
-        }
         let frame = self.declared().map_or(HEADER_BYTES, |declared| frame_bytes(declared as usize));
-        if self.head + frame > self.bytes.len() {
+        let movable = self.head > self.base && self.tail - self.head <= MOVE_BYTES;
+        if movable || self.head + frame > self.bytes.len() {
             self.make_room(frame);
         }
-        &mut self.bytes[self.tail..]
+        let end = self.bytes.len().min(self.tail + READ_BYTES);
+        &mut self.bytes[self.tail..end]
     }
 
     /// The first `count` bytes of the room were filled.

@@ -1,5 +1,5 @@
-//! Moves frames between the nodes of a dstd program
 #![doc = include_str!("../README.md")]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;

@@ -16,6 +16,14 @@ pub(crate) const QUEUE_KEEP_BYTES: usize = 1 << 20;
 /// The bytes asked for in one read. Larger frames grow the buffer to their own size.
 pub(crate) const READ_BYTES: usize = 256 << 10;
 
+/// The beginning of a frame is moved to the front of the buffer before a read if it is at most
+/// this long: cheaper than a read that is cut short by the buffer's end.
+pub(crate) const MOVE_BYTES: usize = 4 << 10;
+
+/// Reads per peer and poll. The second and later ones happen only while each fills all the room
+/// it was given, which is the case within large frames.
+pub(crate) const READS_PER_TURN: usize = 8;
+
 /// Frames delivered per peer and poll, so that a busy peer cannot starve the others.
 pub(crate) const FRAMES_PER_TURN: usize = 64;
 

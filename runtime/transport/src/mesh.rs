@@ -20,7 +20,7 @@ use std::time::Duration;
 use dstd_addr::{NodeId, NodeSet};
 
 use crate::inbox::{Inbox, TooLarge};
-use crate::limits::{FRAMES_PER_TURN, SCAN_PEERS_MAX};
+use crate::limits::{FRAMES_PER_TURN, READS_PER_TURN, SCAN_PEERS_MAX};
 use crate::outgoing::Outgoing;
 use crate::{CloseReason, Event, Header, Limits, Outbox, SendError, Transport, sys};
 
@@ -43,6 +43,23 @@ pub trait Wire {
 
     /// The descriptor to sleep on, if the wire has one.
     fn fd(&self) -> Option<RawFd>;
+}
+
+/// Connects every two of `nodes` nodes by the two ends that `pair` makes, and returns the ends of
+/// each node by the rank of the peer.
+pub fn connect_all<W>(nodes: u16, mut pair: impl FnMut() -> (W, W)) -> Vec<Vec<Option<W>>> {
+    let mut ends: Vec<Vec<Option<W>>> = Vec::new();
+    for _ in 0..nodes {
+        let mut mine = Vec::with_capacity(usize::from(nodes));
+        for theirs in &mut ends {
+            let (low, high) = pair();
+            theirs.push(Some(low));
+            mine.push(Some(high));
+        }
+        mine.push(None);
+        ends.push(mine);
+    }
+    ends
 }
 
 /// A [`Transport`] made of one [`Wire`] per peer.
@@ -92,21 +109,22 @@ impl<W: Wire> Mesh<W> {
         }
     }
 
-    /// One peer's share of a poll; `readable` permits one read.
-    fn turn(&mut self, peer: NodeId, mut readable: bool, sink: &mut Sink<'_>) -> usize {
+    /// One peer's share of a poll; reads only if the peer is `ready`.
+    fn turn(&mut self, peer: NodeId, ready: bool, sink: &mut Sink<'_>) -> usize {
         let mut events = 0;
+        let mut reads = if ready { READS_PER_TURN } else { 0 };
         loop {
             if let Err(TooLarge { declared }) = self.deliver(peer, &mut events, sink) {
                 let max = self.out.limits().body_bytes_max;
                 self.close(peer, CloseReason::Malformed { declared, max }, sink);
                 return events + 1;
             }
-            if events == FRAMES_PER_TURN || !readable {
+            if events == FRAMES_PER_TURN || reads == 0 {
                 return events;
             }
-            readable = false;
             match self.receive(peer) {
-                Received::Bytes => {}
+                Received::All => reads -= 1,
+                Received::Some => reads = 0,
                 Received::Nothing => return events,
                 Received::End(why) => {
                     self.close(peer, why, sink);
@@ -130,14 +148,16 @@ impl<W: Wire> Mesh<W> {
     /// Reads once.
     fn receive(&mut self, from: NodeId) -> Received {
         let inbox = &mut self.inboxes[from.index()];
-        match self.out.read(from, inbox.room()) {
+        let room = inbox.room();
+        let wanted = room.len();
+        match self.out.read(from, room) {
             Ok(0) => {
                 let how = if inbox.at_frame_end() { CloseReason::Clean } else { CloseReason::MidFrame };
                 Received::End(self.out.take_ending(from).unwrap_or(how))
             }
             Ok(count) => {
                 inbox.filled(count);
-                Received::Bytes
+                if count == wanted { Received::All } else { Received::Some }
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Received::Nothing,
             Err(error) => Received::End(self.out.take_ending(from).unwrap_or(CloseReason::Io(error))),
@@ -156,7 +176,9 @@ type Sink<'a> = dyn FnMut(&mut dyn Outbox, Event<'_>) + 'a;
 
 /// What one read brought.
 enum Received {
-    Bytes,
+    /// As many bytes as there was room for; there may be more.
+    All,
+    Some,
     Nothing,
     End(CloseReason),
 }

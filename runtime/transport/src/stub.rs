@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use dstd_addr::NodeId;
 
 use crate::Limits;
-use crate::mesh::{Mesh, Wire};
+use crate::mesh::{Mesh, Wire, connect_all};
 
 /// A [`Transport`](crate::Transport) in memory. It has no descriptors: poll it.
 pub type Stub = Mesh<StubWire>;
@@ -46,15 +46,7 @@ impl Default for Options {
 
 /// The transports of `nodes` connected nodes, in the order of their ranks.
 pub fn mesh(nodes: u16, limits: Limits, options: Options) -> Vec<Stub> {
-    let mut wires: Vec<Vec<Option<StubWire>>> =
-        (0..nodes).map(|_| (0..nodes).map(|_| None).collect()).collect();
-    for low in 0..usize::from(nodes) {
-        for high in low + 1..usize::from(nodes) {
-            let (a, b) = pair(options);
-            wires[low][high] = Some(a);
-            wires[high][low] = Some(b);
-        }
-    }
+    let wires = connect_all(nodes, || pair(options));
     wires.into_iter().zip(0..).map(|(wires, rank)| Mesh::over(NodeId(rank), wires, limits)).collect()
 }
 
@@ -197,7 +189,7 @@ mod tests {
     }
 
     fn roomy() -> Pipes {
-        Pipes { options: Options::default(), scale: Scale::default() }
+        Pipes { options: Options::default(), scale: Scale { bulk_bytes: 16 << 20, ..Scale::default() } }
     }
 
     /// Tiny pipes move little per round, so the tests send less through them.

@@ -108,6 +108,7 @@ mod tests {
 
     use super::*;
     use crate::conformance::{Fabric, StreamFabric};
+    use crate::mesh::connect_all;
 
     /// Connections over the loopback interface.
     struct Loopback {
@@ -138,15 +139,7 @@ mod tests {
         type Node = Tcp;
 
         fn mesh(&self, nodes: u16, limits: Limits) -> Vec<Tcp> {
-            let nodes = usize::from(nodes);
-            let mut streams: Vec<Vec<_>> = (0..nodes).map(|_| (0..nodes).map(|_| None).collect()).collect();
-            for low in 0..nodes {
-                for high in low + 1..nodes {
-                    let (one, two) = self.pair();
-                    streams[low][high] = Some(one);
-                    streams[high][low] = Some(two);
-                }
-            }
+            let streams = connect_all(nodes, || self.pair());
             streams
                 .into_iter()
                 .zip(0..)

@@ -48,7 +48,7 @@ pub struct Missing {
     pub strangers: u32,
 }
 
-/// Why no program starts. The nodes that were there have been told.
+/// Why no program starts.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ServeError {
@@ -107,42 +107,57 @@ impl std::error::Error for ServeError {}
 /// Two rounds of messages with every node. Returns by `deadline`.
 ///
 /// # Errors
-/// When not all nodes come, or they do not agree; those that came have been told.
-pub fn serve(
-    listener: &TcpListener,
-    secret: &Secret,
+/// When not all nodes come, or they do not agree. Those that came still wait for the answer: see
+/// [`Farewell`].
+pub fn serve<'a>(
+    listener: &'a TcpListener,
+    secret: &'a Secret,
     size: u16,
     deadline: Instant,
     called_off: &AtomicBool,
-) -> Result<Vec<Hello>, ServeError> {
-    let mut lobby = Lobby::new(listener, secret, Purpose::Control).map_err(ServeError::Listener)?;
+) -> Result<Vec<Hello>, (ServeError, Farewell<'a>)> {
+    let mut lobby = match Lobby::new(listener, secret, Purpose::Control) {
+        Ok(lobby) => lobby,
+        Err(error) => return Err((ServeError::Listener(error), Farewell { waiting: None })),
+    };
     let mut roll = Roll::new(size);
-    let result = gather(&mut lobby, &mut roll, deadline, called_off);
-    if let Err(error) = &result {
+    gather(&mut lobby, &mut roll, deadline, called_off).map_err(|error| {
         let refused = FromLauncher::Refused { code: error.exit_code(), reason: error.to_string() };
-        see_off(&mut lobby, &refused)?;
-    }
-    result
+        (error, Farewell { waiting: Some((lobby, refused)) })
+    })
 }
 
-/// Tells everybody who is here, and who still comes in a moment, that the program does not start,
-/// and waits for them to go: closing first would throw away what they have not read yet.
-fn see_off(lobby: &mut Lobby<'_>, refused: &FromLauncher) -> Result<(), ServeError> {
-    let bytes = wire::frame(refused).map_err(ServeError::Listener)?;
-    lobby.tell_all(&bytes);
-    let deadline = Instant::now() + SEE_OFF;
-    while lobby.has_trusted() && Instant::now() < deadline {
-        lobby
-            .turn(TICK, |_, visit| match visit {
+/// The nodes that came in vain and do not know it yet.
+#[must_use]
+pub struct Farewell<'a> {
+    waiting: Option<(Lobby<'a>, FromLauncher)>,
+}
+
+impl Farewell<'_> {
+    /// Tells everybody who is here, and who still comes in a moment, that the program does not
+    /// start, and waits for them to go: closing first would throw away what they have not read yet.
+    ///
+    /// # Network
+    /// One message to every node. Returns within half a second after the last was sent.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub fn tell(self) -> io::Result<()> {
+        let Some((mut lobby, refused)) = self.waiting else { return Ok(()) };
+        let bytes = wire::frame(&refused)?;
+        lobby.tell_all(&bytes);
+        let deadline = Instant::now() + SEE_OFF;
+        while lobby.has_trusted() && Instant::now() < deadline {
+            lobby.turn(TICK, |_, visit| match visit {
                 Visit::Speaks(guest) => {
                     guest.inbox.clear();
                     if guest.send(&bytes).is_ok() { Verdict::Keep } else { Verdict::Leave }
                 }
                 Visit::Left => Verdict::Leave,
-            })
-            .map_err(ServeError::Listener)?;
+            })?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 fn gather(
@@ -250,7 +265,9 @@ impl Roll {
                 self.stages[usize::from(rank)] = Stage::Ready;
                 Ok(())
             }
-            (FromNode::Stop { code, reason }, node) => Err(ServeError::Refused { code, node, reason }),
+            (FromNode::Stop { rank, code, reason }, _) => {
+                Err(ServeError::Refused { code, node: Some(rank), reason })
+            }
             (FromNode::Hello(_), Some(_)) | (FromNode::Ready, None) => {
                 let reason = "a message out of order".to_owned();
                 Err(ServeError::Refused { code: exit::INTERNAL, node, reason })

@@ -3,7 +3,7 @@
 use std::alloc::{Layout, alloc_zeroed};
 use std::ptr::NonNull;
 
-use dstd_heap::{Heap, ThreadCache};
+use dstd_heap::{Heap, ThreadCache, Waiting};
 
 const UNIT: usize = 64 << 10;
 
@@ -17,10 +17,15 @@ pub(crate) fn memory(bytes: usize) -> NonNull<[u8]> {
 
 /// A leaked heap of `bytes` bytes, and its first address.
 pub(crate) fn heap(bytes: usize) -> (&'static Heap, u64) {
+    heap_that_waits(bytes, Waiting::Allowed)
+}
+
+/// As [`heap`], waiting as said.
+pub(crate) fn heap_that_waits(bytes: usize, waiting: Waiting) -> (&'static Heap, u64) {
     let heap: &'static Heap = Box::leak(Box::new(Heap::new()));
     let range = memory(bytes);
     // SAFETY: both ranges are zeroed, leaked and used by nobody else.
-    unsafe { heap.init(range, memory(bytes / 2 + (2 << 20))) }.expect("a heap");
+    unsafe { heap.init(range, memory(bytes / 2 + (2 << 20)), waiting) }.expect("a heap");
     (heap, range.cast::<u8>().addr().get() as u64)
 }
 

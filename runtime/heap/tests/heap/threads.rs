@@ -3,9 +3,9 @@
 use std::sync::mpsc;
 use std::thread;
 
-use crate::support::{Cache, Random, heap};
+use crate::support::{Cache, Random, heap, heap_that_waits};
 use dstd_addr::NodeId;
-use dstd_heap::{BATCH_ADDRS, Heap, RemoteFreeError};
+use dstd_heap::{BATCH_ADDRS, Heap, RemoteFreeError, Waiting};
 
 const ROUNDS: usize = if cfg!(miri) { 40 } else { 40_000 };
 const THREADS: usize = 4;
@@ -30,9 +30,18 @@ fn check_and_free(cache: &mut Cache, parcel: Parcel) {
 
 #[test]
 fn blocks_freed_by_other_threads_keep_their_contents_until_then() {
-    let mut random = Random::of_run("blocks_freed_by_other_threads", 3);
+    parcels(&mut Random::of_run("blocks_freed_by_other_threads", 3), Waiting::Allowed);
+}
+
+#[test]
+fn the_same_holds_where_nobody_waits() {
+    parcels(&mut Random::of_run("the_same_holds_where_nobody_waits", 5), Waiting::Never);
+}
+
+/// Threads that send each other blocks; what is in a block stays until it is freed.
+fn parcels(random: &mut Random, waiting: Waiting) {
     // Enough for all blocks at once: a thread may not run for long while its parcels pile up.
-    let (heap, _) = heap(if cfg!(miri) { 4 << 20 } else { 192 << 20 });
+    let (heap, _) = heap_that_waits(if cfg!(miri) { 4 << 20 } else { 256 << 20 }, waiting);
     let (senders, receivers): (Vec<_>, Vec<_>) = (0..THREADS).map(|_| mpsc::channel::<Parcel>()).unzip();
     thread::scope(|scope| {
         for (me, receiver) in receivers.into_iter().enumerate() {
@@ -40,9 +49,12 @@ fn blocks_freed_by_other_threads_keep_their_contents_until_then() {
             scope.spawn(move || {
                 let mut cache = Cache::of(heap);
                 for round in 0..ROUNDS {
-                    let size = 1 + random.below(if round % 64 == 0 { 50_000 } else { 300 });
-                    let memory = cache.get().alloc(size, 8);
+                    let size = 1 + random.below(if round % 32 == 0 { 60_000 } else { 300 });
+                    let memory = cache.get().alloc_zeroed(size, 8);
                     assert!(!memory.is_null(), "the heap is large enough for what is under way");
+                    // SAFETY: a block of that size that was just allocated.
+                    let bytes = unsafe { std::slice::from_raw_parts(memory, size) };
+                    assert!(bytes.iter().all(|byte| *byte == 0), "a zeroed block is not zero");
                     let mark = random.below(256) as u8;
                     // SAFETY: a block of that size that was just allocated.
                     unsafe { memory.write_bytes(mark, size) };
@@ -168,4 +180,33 @@ fn wild_addresses_are_refused_and_the_good_ones_accepted() {
     assert!(!cache.get().alloc(900, 8).is_null());
     assert_eq!(home.accept_remote(&[large]), Err(RemoteFreeError::NeverAllocated { addr: large }));
     assert_eq!(home.accept_remote(&[behind]), Ok(()));
+}
+
+/// What the engine relies on: it goes on while another thread is stuck inside an allocation.
+#[test]
+fn a_heap_that_never_waits_serves_others_while_its_lock_is_held() {
+    let (heap, _) = heap_that_waits(16 << 20, Waiting::Never);
+    let mut cache = Cache::of(heap);
+    let before = cache.get().alloc(100_000, 8);
+    heap.lock_for_fork();
+    let engine = thread::spawn(move || {
+        let mut cache = Cache::of(heap);
+        let blocks: Vec<_> = (0..100).map(|at| (40_000 + at, cache.get().alloc(40_000 + at, 8))).collect();
+        assert!(blocks.iter().all(|(_, block)| !block.is_null()));
+        let small = cache.get().alloc(700, 8);
+        assert!(!small.is_null());
+        for (size, block) in blocks {
+            // SAFETY: live, with this size and alignment.
+            unsafe { cache.get().free(block, size, 8) };
+        }
+        // SAFETY: as above.
+        unsafe { cache.get().free(small, 700, 8) };
+    });
+    engine.join().expect("no panic");
+    heap.unlock_after_fork();
+    // SAFETY: live, with this size and alignment.
+    unsafe { cache.get().free(before, 100_000, 8) };
+    // What was freed meanwhile is one piece again, below the span of the small block.
+    assert!(!cache.get().alloc(11 << 20, 8).is_null(), "above the span");
+    assert!(!cache.get().alloc(4_000_000, 8).is_null(), "below the span");
 }

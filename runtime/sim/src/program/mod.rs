@@ -26,6 +26,7 @@ pub(crate) const STATIC_PAGES: u64 = 4;
 type Start = Box<dyn FnOnce(Cpu) -> Program>;
 
 /// What a scenario runs and what must have come out.
+#[derive(Default)]
 pub(crate) struct Plan {
     pub(crate) threads: Vec<(NodeId, Start)>,
     pub(crate) results: Vec<Expected>,
@@ -93,12 +94,6 @@ impl Scenario {
             Scenario::Bystander => threads::bystander(&mut stage),
         }
         stage.plan
-    }
-}
-
-impl Default for Plan {
-    fn default() -> Plan {
-        Plan { threads: Vec::new(), results: Vec::new() }
     }
 }
 

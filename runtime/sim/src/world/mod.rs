@@ -149,6 +149,7 @@ impl World {
             seed: self.seed,
             scenario: self.scenario,
             nodes: self.nodes.len() as u16,
+            residence_ns: self.pages[0].config().residence_ns,
             steps: self.steps,
             simulated_ns: self.now,
             loads: self.order.loads,
@@ -208,7 +209,8 @@ impl World {
         let now = self.now;
         if let Some(trace) = &mut self.trace {
             if trace.len() == TRACE_LINES {
-                trace.pop_front();
+                // The first line, which describes the run, stays.
+                trace.remove(1);
             }
             trace.push_back(format!("{now:>9} {}", line()));
         }

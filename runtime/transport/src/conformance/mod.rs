@@ -10,7 +10,11 @@
 //! order (XPORT-1), completeness (XPORT-2), content and alignment, whatever else it is about.
 //! Nothing depends on time: a test that waits for something in vain fails after a number of rounds.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod basic;
+#[cfg(test)]
+mod canary;
 mod closing;
 mod end;
 mod pressure;

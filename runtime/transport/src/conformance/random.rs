@@ -8,7 +8,7 @@ use crate::Outbox;
 use crate::stub::split_mix;
 
 /// The seeds that are tried when none is asked for.
-const SEEDS: std::ops::Range<u64> = 0..6;
+const SEEDS: std::ops::Range<u64> = 0..4;
 
 /// Asks for one seed only.
 const SEED_VARIABLE: &str = "DSTD_TRANSPORT_SEED";
@@ -33,8 +33,15 @@ fn random_traffic<F: Fabric>(fabric: &F, seed: u64) {
         let end = &mut ends[at];
         match below(4) {
             0 | 1 if !end.node.congested(to) => {
-                let most = [1, 100, 5000, 40_000, scale.body_bytes_max as usize][below(100) / 22];
-                let len = below(most.min(scale.body_bytes_max as usize) + 1);
+                let limit = scale.body_bytes_max as usize;
+                let most = match below(100) {
+                    0..30 => 1,
+                    30..60 => 100,
+                    60..85 => 5000,
+                    85..98 => 40_000,
+                    _ => limit,
+                };
+                let len = below(most.min(limit) + 1);
                 let mut cuts: Vec<usize> = (0..below(5)).map(|_| below(len + 1)).collect();
                 cuts.sort_unstable();
                 end.send_cut(to, len, &cuts).unwrap();

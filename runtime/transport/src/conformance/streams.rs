@@ -40,10 +40,8 @@ pub fn a_body_beyond_the_limit_closes_the_peer<F: StreamFabric>(fabric: &F) {
         write(&mut raw, &header, &mut end);
         poll_until_closed(&mut end, PEER);
         let why = end.end_of(PEER).unwrap();
-        assert!(
-            matches!(why, CloseReason::Malformed { declared: said, max: permitted } if *said == declared && *permitted == max),
-            "{why}"
-        );
+        let CloseReason::Malformed { declared: said, max: permitted } = *why else { panic!("{why}") };
+        assert_eq!((said, permitted), (declared, max));
         assert_eq!(end.send(PEER, 0), Err(SendError::Lost(PEER)));
         assert_eq!(end.poll(), 0);
     }

@@ -1,0 +1,99 @@
+//! Long random walks of bigger programs than the model can exhaust: four nodes, pages of two
+//! homes, wide windows, threads that stream and threads that contend. Same checks as the model.
+
+#[allow(dead_code, unreachable_pub, reason = "shared between tests")]
+mod world;
+
+use dstd_addr::PageNo;
+use world::model::page;
+use world::{Op, Setup, World};
+
+/// Steps after which a walk counts as stuck; usual ones take a few thousand.
+const STEPS_MAX: u32 = 400_000;
+const SEEDS: u64 = 100;
+
+/// SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ mixed >> 31) % end as u64) as usize
+    }
+
+    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len())]
+    }
+}
+
+fn program(random: &mut Random, pages: &[PageNo]) -> Vec<Op> {
+    let mut ops = Vec::new();
+    while ops.len() < 24 {
+        let touch = |page, kind| match kind {
+            0 | 1 => Op::Load(page),
+            2 => Op::Add(page),
+            _ => Op::Store(page, 5),
+        };
+        let kind = random.below(4);
+        if random.below(3) == 0 {
+            ops.push(touch(random.pick(pages), kind));
+        } else {
+            let start = random.below(pages.len());
+            let end = pages.len().min(start + 2 + random.below(8));
+            ops.extend(pages[start..end].iter().map(|&page| touch(page, kind)));
+        }
+    }
+    ops
+}
+
+fn walk(seed: u64) -> Result<u32, String> {
+    let mut random = Random(seed);
+    let pages: Vec<_> = (0..2).flat_map(|node| (0..8).map(move |index| page(node, index))).collect();
+    let nodes = 2 + random.below(3) as u16;
+    let threads = 2 + random.below(6);
+    let setup = Setup {
+        nodes,
+        residence_ns: random.pick(&[0, 20, 200]),
+        window_max: random.pick(&[1, 2, 8]),
+        programs: (0..threads)
+            .map(|_| (random.below(usize::from(nodes)), program(&mut random, &pages)))
+            .collect(),
+        pages,
+    };
+    let mut world = World::new(&setup);
+    for step in 0..STEPS_MAX {
+        let actions = world.actions(&setup);
+        if actions.is_empty() {
+            if let Some(broken) = world.broken {
+                return Err(format!("step {step}: {broken}"));
+            }
+            world.check(true)?;
+            let finished = world.finished(&setup) && world.engines.iter().all(|engine| engine.is_idle());
+            return if finished {
+                Ok(step)
+            } else {
+                Err(format!("step {step}: nothing can happen any more"))
+            };
+        }
+        world.now_ns += 1;
+        let action = random.pick(&actions);
+        world.act(&setup, action);
+    }
+    Err(format!("no end after {STEPS_MAX} steps"))
+}
+
+#[test]
+fn random_programs_end_and_keep_all_promises() {
+    let one = std::env::var("DSTD_SEED").ok().map(|seed| seed.parse().expect("DSTD_SEED is a number"));
+    let seeds = one.map_or(0..SEEDS, |seed| seed..seed + 1);
+    for seed in seeds {
+        if let Err(what) = walk(seed) {
+            panic!(
+                "seed {seed}: {what}\nreplay: DSTD_SEED={seed} cargo test -p dstd-protocol --test random_page"
+            );
+        }
+    }
+}
