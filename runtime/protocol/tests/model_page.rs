@@ -61,7 +61,7 @@ fn three_nodes_one_page() {
 }
 
 #[test]
-fn read_ahead_meets_the_home_and_a_second_thread() {
+fn read_ahead_meets_writers_at_home() {
     let [p, q, r, s] = [0, 1, 2, 3].map(|index| page(0, index));
     let programs = vec![
         (0, vec![Op::Add(r), Op::Add(s)]),
@@ -73,13 +73,28 @@ fn read_ahead_meets_the_home_and_a_second_thread() {
 }
 
 #[test]
-fn write_ahead_of_absent_and_of_read_only_pages() {
+fn a_thread_waits_for_a_page_that_read_ahead_does_not_get() {
     let [p, q, r] = [0, 1, 2].map(|index| page(0, index));
-    let programs = vec![
-        (0, vec![Op::Load(q)]),
-        (1, vec![Op::Load(r), Op::Add(p), Op::Add(q), Op::Add(r)]),
-        (2, vec![Op::Load(q), Op::Add(r)]),
-    ];
+    let programs = vec![(1, vec![Op::Load(p), Op::Load(q)]), (1, vec![Op::Load(r)]), (2, vec![Op::Add(r)])];
+    let setup = Setup { nodes: 3, residence_ns: 0, window_max: 2, pages: vec![p, q, r], programs };
+    both_residences("ungranted", &setup);
+}
+
+#[test]
+fn write_ahead_of_absent_pages() {
+    let [p, q, r] = [0, 1, 2].map(|index| page(0, index));
+    let programs = vec![(1, vec![Op::Add(p), Op::Add(q), Op::Add(r)]), (2, vec![Op::Load(r), Op::Add(r)])];
     let setup = Setup { nodes: 3, residence_ns: 0, window_max: 2, pages: vec![p, q, r], programs };
     both_residences("write-ahead", &setup);
+}
+
+#[test]
+fn upgrades_of_consecutive_pages() {
+    let [p, q, r] = [0, 1, 2].map(|index| page(0, index));
+    let programs = vec![
+        (1, vec![Op::Load(q), Op::Load(r), Op::Add(p), Op::Add(q), Op::Add(r)]),
+        (2, vec![Op::Load(r), Op::Add(r)]),
+    ];
+    let setup = Setup { nodes: 3, residence_ns: 0, window_max: 2, pages: vec![p, q, r], programs };
+    both_residences("upgrades", &setup);
 }

@@ -37,7 +37,7 @@ static PROGRAM: OnceLock<Main> = OnceLock::new();
 /// # Safety
 /// - Called once, by the C runtime's start code.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn __libc_start_main(
+pub(crate) unsafe extern "C" fn __libc_start_main(
     main: Main,
     argc: c_int,
     argv: *mut *mut c_char,

@@ -33,7 +33,7 @@ fn bytes_of(text: *const c_char) -> Vec<u8> {
 /// # Safety
 /// - As libc's.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn setenv(name: *const c_char, value: *const c_char, overwrite: c_int) -> c_int {
+pub(crate) unsafe extern "C" fn setenv(name: *const c_char, value: *const c_char, overwrite: c_int) -> c_int {
     type Function = unsafe extern "C" fn(*const c_char, *const c_char, c_int) -> c_int;
     // SAFETY: libc's function of this name has this type.
     let next = unsafe { core::mem::transmute::<*mut c_void, Function>(SETENV.get()) };
@@ -57,7 +57,7 @@ pub unsafe extern "C" fn setenv(name: *const c_char, value: *const c_char, overw
 /// # Safety
 /// - As libc's.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn unsetenv(name: *const c_char) -> c_int {
+pub(crate) unsafe extern "C" fn unsetenv(name: *const c_char) -> c_int {
     type Function = unsafe extern "C" fn(*const c_char) -> c_int;
     // SAFETY: libc's function of this name has this type.
     let next = unsafe { core::mem::transmute::<*mut c_void, Function>(UNSETENV.get()) };
@@ -74,7 +74,7 @@ pub unsafe extern "C" fn unsetenv(name: *const c_char) -> c_int {
 /// # Safety
 /// - As libc's.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn chdir(path: *const c_char) -> c_int {
+pub(crate) unsafe extern "C" fn chdir(path: *const c_char) -> c_int {
     type Function = unsafe extern "C" fn(*const c_char) -> c_int;
     // SAFETY: libc's function of this name has this type.
     let next = unsafe { core::mem::transmute::<*mut c_void, Function>(CHDIR.get()) };

@@ -28,7 +28,7 @@ static BY_EXIT: AtomicBool = AtomicBool::new(false);
 /// # Safety
 /// - As libc's.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn exit(code: c_int) -> ! {
+pub(crate) unsafe extern "C" fn exit(code: c_int) -> ! {
     match context::cluster() {
         Some(context) if context.me != NodeId::ZERO => {
             on_native(|| {

@@ -22,7 +22,7 @@ use crate::{alloc, raw};
 /// # Safety
 /// - As libc's: the arguments are what the call `number` expects.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn syscall(
+pub(crate) unsafe extern "C" fn syscall(
     number: c_long,
     a: usize,
     b: usize,

@@ -157,12 +157,11 @@ impl Drop for Remote {
     fn drop(&mut self) {
         // SeqCst: either this sees `ENDED`, or the engine sees `detached`.
         self.shipped.detached.store(true, Ordering::SeqCst);
-        if self.shipped.wait.state() == ShipState::ENDED {
-            if let Some(result) = self.shipped.result.get()
-                && self.shipped.take_result()
-            {
-                super::spawner::drop_result(&self.shipped, result);
-            }
+        if self.shipped.wait.state() == ShipState::ENDED
+            && let Some(result) = self.shipped.result.get()
+            && self.shipped.take_result()
+        {
+            super::spawner::drop_result(&self.shipped, result);
         }
         on_native(|| self.finish());
     }

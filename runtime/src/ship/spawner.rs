@@ -300,9 +300,9 @@ fn change_environment(body: &[u8]) -> Result<(), String> {
         (true, Some(directory)) => std::env::set_current_dir(&directory)
             .map_err(|error| format!("cannot change to {}: {error}", directory.display())),
         (true, None) => Err("a malformed change of the environment".to_owned()),
-        // SAFETY: the program's own `set_var` promised that nobody reads the environment behind
-        // std's lock meanwhile, for all its threads; std's lock on this node is taken by `set_var`.
         (false, Some(value)) => {
+            // SAFETY: the program's own `set_var` promised that nobody reads the environment behind
+            // std's lock meanwhile, for all its threads; std's lock on this node is taken by `set_var`.
             unsafe { std::env::set_var(&name, &value) };
             Ok(())
         }

@@ -21,7 +21,7 @@ mod bounds;
 mod take_over;
 mod thread_ids;
 
-pub(crate) use bounds::{Unshared, ranges};
+pub(crate) use bounds::ranges;
 pub(crate) use take_over::take_over;
 pub(crate) use thread_ids::std_thread_ids;
 

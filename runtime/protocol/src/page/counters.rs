@@ -18,6 +18,8 @@ pub struct Counters {
     pub pages_ahead: u64,
     /// Pages asked for by read-ahead that the home did not grant.
     pub pages_ungranted: u64,
+    /// Ungranted pages that a thread waited for: asked for again at once.
+    pub faults_asked_again: u64,
     /// Times that giving a page away waited for its minimum residence.
     pub residence_waits: u64,
     /// Requests at home that found their page busy.

@@ -111,6 +111,7 @@ impl PageEngine {
             if entry.pending.is_some() {
                 continue;
             }
+            self.counters.faults_asked_again += 1;
             self.ask_home(page, home, access, out);
         }
     }

@@ -24,8 +24,8 @@ mod foreign;
 mod setup;
 mod stride;
 
-pub(crate) use setup::{hard_limit, move_in, setup};
-pub(crate) use stride::{Stride, TooFewDescriptors, plan};
+pub(crate) use setup::{hard_limit, setup};
+pub(crate) use stride::{Stride, plan};
 
 #[cfg(test)]
 mod tests;

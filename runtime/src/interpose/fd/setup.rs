@@ -54,30 +54,6 @@ pub(crate) unsafe fn setup(me: NodeId, nodes: u16, stride: Stride) -> io::Result
     Ok(())
 }
 
-/// Moves a descriptor that was inherited to a number in this node's range, closed on `exec`, and puts a
-/// filler in its old place. Returns the new number; a descriptor that is there already stays.
-///
-/// To be called after [`setup`].
-///
-/// # Errors
-/// `fd` is not open, or the range is full.
-///
-/// # Safety
-/// - Nobody uses `fd` under its old number any more.
-pub(crate) unsafe fn move_in(fd: c_int, me: NodeId, stride: Stride) -> io::Result<c_int> {
-    let own = stride.range(me);
-    if u32::try_from(fd).is_ok_and(|fd| own.contains(&fd)) {
-        return Ok(fd);
-    }
-    let moved = dup_from(fd, own.start as c_int)?;
-    let filler = open_filler()?;
-    let replace = [filler as usize, fd as usize, libc::O_CLOEXEC as usize, 0, 0, 0];
-    // SAFETY: the caller gave up the old number.
-    let replaced = check(unsafe { raw::syscall(libc::SYS_dup3, replace) });
-    close(filler)?;
-    replaced.map(|_| moved)
-}
-
 /// Takes all free numbers from 3 to below `end`.
 fn fill_up_to(end: c_int) -> io::Result<()> {
     let first = open_filler()?;

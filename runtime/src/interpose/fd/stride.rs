@@ -16,11 +16,6 @@ const STRIDE_MAX: u32 = 4096;
 pub(crate) struct Stride(u32);
 
 impl Stride {
-    /// A stride that another node has planned; `None` when no plan can give it.
-    pub(crate) fn from_count(count: u32) -> Option<Stride> {
-        (STRIDE_MIN..=STRIDE_MAX).contains(&count).then_some(Stride(count))
-    }
-
     /// How many descriptors a node has.
     pub(crate) fn count(self) -> u32 {
         self.0
@@ -89,7 +84,6 @@ mod tests {
             let planned = plan(nodes, hard_limit);
             assert_eq!(planned.ok().map(Stride::count), stride, "{nodes} nodes, limit {hard_limit}");
             if let Ok(stride) = planned {
-                assert_eq!(Stride::from_count(stride.count()), Some(stride));
                 let end = u64::from(stride.range(NodeId(nodes - 1)).end);
                 assert!(end <= hard_limit, "the last node's range ends within the limit");
             }
