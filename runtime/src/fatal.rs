@@ -62,3 +62,13 @@ macro_rules! stop {
     ($code:expr, $($arg:tt)*) => { $crate::fatal::stop_with($code, format_args!($($arg)*)) };
 }
 pub(crate) use stop;
+
+/// Ends the program when a panic passes: a node without its runtime would only hang.
+/// Forgotten when all went well.
+pub(crate) struct StopOnUnwind;
+
+impl Drop for StopOnUnwind {
+    fn drop(&mut self) {
+        stop!(INTERNAL, "a panic in the runtime: this is a bug in dstd, its message is above");
+    }
+}

@@ -230,6 +230,7 @@ fn start_threads(context: &'static Context, memory: Memory, mut transport: Tcp) 
     let sharing = if cores > 2 * usize::from(context.layout.nodes()) { Cores::Enough } else { Cores::Shared };
     std::thread::Builder::new().name("dstd-engine".to_owned()).spawn(move || {
         let _runtime = alloc::enter();
+        let _guard = fatal::StopOnUnwind;
         let engine = Engine::new(context, memory, sender, event);
         engine.run(&mut transport, Waiter::new(SPIN_NS_DEFAULT, sharing))
     })?;

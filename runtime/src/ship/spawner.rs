@@ -32,6 +32,7 @@ pub(crate) fn start(tasks: Receiver<Task>, signals: libc::sigset_t) -> io::Resul
     SIGNALS.get_or_init(|| signals);
     std::thread::Builder::new().name("dstd-spawner".to_owned()).spawn(move || {
         let _runtime = alloc::enter();
+        let _guard = fatal::StopOnUnwind;
         // It also runs user code: exit handlers, and std's part of starting a thread.
         record::attach();
         let mut handles = HashMap::new();

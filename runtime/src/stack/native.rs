@@ -10,6 +10,7 @@ use core::mem::{ManuallyDrop, MaybeUninit};
 
 use super::dstd_stack_enter;
 use crate::alloc;
+use crate::fatal::StopOnUnwind;
 use crate::record;
 
 struct Call<F, R> {
@@ -22,21 +23,10 @@ extern "C-unwind" fn run<F: FnOnce() -> R, R>(call: *mut c_void) -> *mut c_void 
     let call = unsafe { &mut *call.cast::<Call<F, R>>() };
     // SAFETY: taken once: this function is called once for each `Call`.
     let function = unsafe { ManuallyDrop::take(&mut call.function) };
-    let guard = AbortOnUnwind;
+    let guard = StopOnUnwind;
     call.result.write(function());
     core::mem::forget(guard);
     core::ptr::null_mut()
-}
-
-struct AbortOnUnwind;
-
-impl Drop for AbortOnUnwind {
-    fn drop(&mut self) {
-        crate::fatal::stop!(
-            crate::fatal::INTERNAL,
-            "a panic in the runtime of a user thread: this is a bug in dstd"
-        );
-    }
 }
 
 /// Runs `function` as runtime code: with the runtime flag set and off the partition stack.

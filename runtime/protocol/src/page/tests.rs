@@ -60,6 +60,12 @@ fn row(engine: &mut PageEngine, now_ns: u64, input: Input, expected: &[Output]) 
     assert_eq!(out, expected, "after {input:?} at {now_ns}");
 }
 
+/// Brings the engine into a state; the outputs are another test's.
+fn reach(engine: &mut PageEngine, now_ns: u64, input: Input) {
+    let stepped = engine.step(now_ns, input, &mut Vec::new());
+    stepped.unwrap_or_else(|violation| panic!("{input:?}: {violation}"));
+}
+
 #[test]
 fn an_own_page_that_was_never_shared_is_writable() {
     let mut home = engine(1);
@@ -98,7 +104,7 @@ fn home_lends_its_own_page() {
 fn home_reads_back_a_page_that_is_exclusive_elsewhere() {
     let p = page(0, 3);
     let mut home = engine(1);
-    home.step(0, got(1, request(p, 1, true)), &mut Vec::new()).unwrap();
+    reach(&mut home, 0, got(1, request(p, 1, true)));
     let fetch = Message::PageFetch { page: p, exclusive: false };
     row(&mut home, 0, fault(p, false), &[send(1, fetch, Body::None)]);
     assert!(home.is_busy(p) && home.is_pending(p));
@@ -117,7 +123,7 @@ fn home_upgrades_its_own_copy() {
     let p = page(0, 3);
     let mut home = engine(1);
     for from in [1, 2] {
-        home.step(0, got(from, request(p, 1, false)), &mut Vec::new()).unwrap();
+        reach(&mut home, 0, got(from, request(p, 1, false)));
     }
     let drop = Message::PageInvalidate { page: p };
     row(&mut home, 0, fault(p, true), &[send(1, drop, Body::None), send(2, drop, Body::None)]);
@@ -134,7 +140,7 @@ fn home_upgrades_its_own_copy() {
 fn a_read_of_three_nodes_passes_through_home() {
     let p = page(0, 3);
     let mut home = engine(1);
-    home.step(0, got(1, request(p, 1, true)), &mut Vec::new()).unwrap();
+    reach(&mut home, 0, got(1, request(p, 1, true)));
     let fetch = Message::PageFetch { page: p, exclusive: false };
     row(&mut home, 0, got(2, request(p, 1, false)), &[send(1, fetch, Body::None)]);
     let passed = [
@@ -149,7 +155,7 @@ fn a_read_of_three_nodes_passes_through_home() {
 fn a_write_of_three_nodes_does_not_stop_at_home() {
     let p = page(0, 3);
     let mut home = engine(1);
-    home.step(0, got(1, request(p, 1, true)), &mut Vec::new()).unwrap();
+    reach(&mut home, 0, got(1, request(p, 1, true)));
     let fetch = Message::PageFetch { page: p, exclusive: true };
     row(&mut home, 0, got(2, request(p, 1, true)), &[send(1, fetch, Body::None)]);
     let passed = [send(2, grant(p, 1, true), Body::Received)];
@@ -162,12 +168,12 @@ fn home_decides_between_bytes_and_upgrade() {
     let p = page(0, 3);
     let unmap = Output::Unmap { first: p, count: 1 };
     let mut home = engine(1);
-    home.step(0, got(1, request(p, 1, false)), &mut Vec::new()).unwrap();
+    reach(&mut home, 0, got(1, request(p, 1, false)));
     row(&mut home, 0, got(1, request(p, 1, true)), &[send(1, upgrade(p, 1), Body::None), unmap]);
     assert_eq!(home.directory(p), exclusive(1));
 
     let mut home = engine(1);
-    home.step(0, got(1, request(p, 1, false)), &mut Vec::new()).unwrap();
+    reach(&mut home, 0, got(1, request(p, 1, false)));
     let drop = Message::PageInvalidate { page: p };
     row(&mut home, 0, got(2, request(p, 1, true)), &[send(1, drop, Body::None)]);
     let given = [send(2, grant(p, 1, true), Body::Pages), unmap];
@@ -179,7 +185,7 @@ fn home_decides_between_bytes_and_upgrade() {
 fn requests_for_a_busy_page_are_served_in_order() {
     let p = page(0, 3);
     let mut home = engine(1);
-    home.step(0, got(1, request(p, 1, true)), &mut Vec::new()).unwrap();
+    reach(&mut home, 0, got(1, request(p, 1, true)));
     let fetch = |exclusive| Message::PageFetch { page: p, exclusive };
     row(&mut home, 0, got(2, request(p, 1, true)), &[send(1, fetch(true), Body::None)]);
     row(&mut home, 0, got(3, request(p, 1, false)), &[]);
@@ -200,8 +206,8 @@ fn requests_for_a_busy_page_are_served_in_order() {
 fn home_keeps_a_page_of_its_own_fault_for_the_residence() {
     let p = page(0, 3);
     let mut home = engine(1);
-    home.step(0, got(1, request(p, 1, true)), &mut Vec::new()).unwrap();
-    home.step(0, fault(p, true), &mut Vec::new()).unwrap();
+    reach(&mut home, 0, got(1, request(p, 1, true)));
+    reach(&mut home, 0, fault(p, true));
     let back = got(1, Message::PageReturn { page: p, exclusive: true });
     row(&mut home, 10, back, &[Output::Install { first: p, count: 1, writable: true, skip: 0 }]);
     row(&mut home, 20, got(2, request(p, 1, false)), &[]);
@@ -242,8 +248,8 @@ fn an_owner_gives_back_after_the_residence_at_once() {
     let p = page(1, 3);
     for (exclusive, after) in [(false, Local::ReadOnly), (true, Local::Absent)] {
         let mut node = engine(1);
-        node.step(0, fault(p, true), &mut Vec::new()).unwrap();
-        node.step(0, got(1, grant(p, 1, true)), &mut Vec::new()).unwrap();
+        reach(&mut node, 0, fault(p, true));
+        reach(&mut node, 0, got(1, grant(p, 1, true)));
         let back = send(1, Message::PageReturn { page: p, exclusive }, Body::Pages);
         let mut outputs = vec![Output::Protect { first: p, count: 1 }, back];
         if exclusive {
@@ -274,10 +280,10 @@ fn sequential_faults_ask_for_more_and_get_what_home_has() {
 fn ungranted_pages_are_asked_for_again_when_a_thread_waits_for_them() {
     let p = |index| page(1, index);
     let mut node = engine(4);
-    node.step(0, fault(p(0), false), &mut Vec::new()).unwrap();
-    node.step(0, got(1, grant(p(0), 1, false)), &mut Vec::new()).unwrap();
+    reach(&mut node, 0, fault(p(0), false));
+    reach(&mut node, 0, got(1, grant(p(0), 1, false)));
     row(&mut node, 0, fault(p(1), false), &[send(1, request(p(1), 2, false), Body::None)]);
-    node.step(0, got(1, grant(p(1), 2, false)), &mut Vec::new()).unwrap();
+    reach(&mut node, 0, got(1, grant(p(1), 2, false)));
     row(&mut node, 0, fault(p(3), false), &[send(1, request(p(3), 4, false), Body::None)]);
     row(&mut node, 0, fault(p(5), true), &[]);
     let install = Output::Install { first: p(3), count: 1, writable: false, skip: 0 };
@@ -292,13 +298,13 @@ fn a_window_ends_at_what_is_here_and_at_the_end_of_the_region() {
     let mut node = engine(8);
     let last = PageNo(Layout::heap(NodeId(1)).end / dstd_addr::PAGE_BYTES - 1);
     let before = PageNo(last.0 - 1);
-    node.step(0, fault(before, false), &mut Vec::new()).unwrap();
-    node.step(0, got(1, grant(before, 1, false)), &mut Vec::new()).unwrap();
+    reach(&mut node, 0, fault(before, false));
+    reach(&mut node, 0, got(1, grant(before, 1, false)));
     row(&mut node, 0, fault(last, false), &[send(1, request(last, 1, false), Body::None)]);
 
     let p = |index| page(1, index);
-    node.step(0, fault(p(2), false), &mut Vec::new()).unwrap();
-    node.step(0, fault(p(0), false), &mut Vec::new()).unwrap();
+    reach(&mut node, 0, fault(p(2), false));
+    reach(&mut node, 0, fault(p(0), false));
     row(&mut node, 0, fault(p(1), false), &[send(1, request(p(1), 1, false), Body::None)]);
 }
 
@@ -317,8 +323,8 @@ fn statics_come_one_by_one() {
 fn home_grants_a_prefix_it_has_itself() {
     let p = |index| page(0, index);
     let mut home = engine(8);
-    home.step(0, got(2, request(p(1), 1, false)), &mut Vec::new()).unwrap();
-    home.step(0, got(2, request(p(4), 1, true)), &mut Vec::new()).unwrap();
+    reach(&mut home, 0, got(2, request(p(1), 1, false)));
+    reach(&mut home, 0, got(2, request(p(4), 1, true)));
     let lent = [
         Output::Protect { first: p(0), count: 1 },
         Output::Protect { first: p(2), count: 2 },
@@ -343,9 +349,9 @@ fn home_grants_a_prefix_it_has_itself() {
 fn pages_in_residence_at_home_end_a_window() {
     let p = |index| page(0, index);
     let mut home = engine(8);
-    home.step(0, got(2, request(p(1), 1, true)), &mut Vec::new()).unwrap();
-    home.step(0, fault(p(1), true), &mut Vec::new()).unwrap();
-    home.step(0, got(2, Message::PageReturn { page: p(1), exclusive: true }), &mut Vec::new()).unwrap();
+    reach(&mut home, 0, got(2, request(p(1), 1, true)));
+    reach(&mut home, 0, fault(p(1), true));
+    reach(&mut home, 0, got(2, Message::PageReturn { page: p(1), exclusive: true }));
     let lent = [Output::Protect { first: p(0), count: 1 }, send(1, grant(p(0), 1, false), Body::Pages)];
     row(&mut home, 1, got(1, request(p(0), 4, false)), &lent);
     let lent = [Output::Protect { first: p(1), count: 3 }, send(3, grant(p(0), 4, false), Body::Pages)];
@@ -402,7 +408,7 @@ fn answers_and_requests_that_do_not_fit_the_state_are_refused() {
     let refuses = |before: &[Input], input: Input, violation: Violation| {
         let mut engine = engine(8);
         for &input in before {
-            engine.step(0, input, &mut Vec::new()).unwrap();
+            reach(&mut engine, 0, input);
         }
         assert_eq!(engine.step(0, input, &mut Vec::new()), Err(violation), "{input:?} after {before:?}");
     };
