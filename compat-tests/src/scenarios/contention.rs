@@ -8,7 +8,7 @@ use crate::cluster;
 
 /// Neighbouring counters on one page, one for each node: all of them get on.
 pub(crate) fn false_sharing() -> String {
-    const TIMES: u64 = 100_000;
+    const TIMES: u64 = 1_000_000;
     let counters: Vec<AtomicU64> = (0..cluster::size().max(2)).map(|_| AtomicU64::new(0)).collect();
     let ready = AtomicUsize::new(0);
     thread::scope(|scope| {

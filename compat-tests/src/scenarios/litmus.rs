@@ -14,6 +14,7 @@ use crate::cluster;
 use crate::random::{Rng, seed};
 
 const ROUNDS_PER_BATCH: u64 = 400;
+const BATCHES_MIN: u64 = 8;
 const BATCHES_MAX: u64 = 150;
 const SEEN_MIN: u64 = 3;
 
@@ -161,7 +162,7 @@ fn run(test: &Test) -> String {
         let forbidden: u64 =
             (0..test.possible).filter(|result| !(test.allowed)(*result)).map(|result| seen[result]).sum();
         assert_eq!(forbidden, 0, "forbidden results among {seen:?}");
-        if complete && batch >= 2 {
+        if complete && batch + 1 >= BATCHES_MIN {
             let seen: Vec<_> = seen.iter().enumerate().filter(|(_, count)| **count > 0).collect();
             return format!("{} rounds, forbidden 0, {seen:?}", (batch + 1) * ROUNDS_PER_BATCH);
         }

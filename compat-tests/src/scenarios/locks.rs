@@ -9,7 +9,7 @@ use crate::cluster;
 
 /// A mutex counts exactly, and its `Arc` counts its owners exactly.
 pub(crate) fn arc_mutex() -> String {
-    const TIMES: u64 = 2_000;
+    const TIMES: u64 = 20_000;
     let counter = Arc::new(Mutex::new((0_u64, Vec::new())));
     let threads: Vec<_> = (0..2 * cluster::size())
         .map(|i| {
@@ -18,7 +18,7 @@ pub(crate) fn arc_mutex() -> String {
                 for step in 0..TIMES {
                     let mut guard = counter.lock().unwrap();
                     guard.0 += 1;
-                    if step % 100 == 0 {
+                    if step % 1_000 == 0 {
                         guard.1.push(i);
                     }
                 }
@@ -30,14 +30,14 @@ pub(crate) fn arc_mutex() -> String {
     assert_eq!(Arc::strong_count(&counter), 1);
     let (total, visits) = Arc::into_inner(counter).unwrap().into_inner().unwrap();
     assert_eq!(total, TIMES * count as u64);
-    assert_eq!(visits.len() as u64, TIMES / 100 * count as u64);
-    assert!((0..count).all(|i| visits.iter().filter(|visit| **visit == i).count() as u64 == TIMES / 100));
+    assert_eq!(visits.len() as u64, TIMES / 1_000 * count as u64);
+    assert!((0..count).all(|i| visits.iter().filter(|visit| **visit == i).count() as u64 == TIMES / 1_000));
     format!("{total}")
 }
 
 /// Atomics count exactly, and a clone of an `Arc` made anywhere counts.
 pub(crate) fn arc_atomic() -> String {
-    const TIMES: u64 = 100_000;
+    const TIMES: u64 = 1_000_000;
     let counter = Arc::new(AtomicU64::new(0));
     let drops = Arc::new(());
     cluster::everywhere({
@@ -98,19 +98,20 @@ pub(crate) fn rwlock() -> String {
 
 /// A map of counts behind a mutex, filled from everywhere, equals the one counted alone.
 pub(crate) fn word_map() -> String {
+    const ROUNDS: u64 = 300;
     const TEXT: &str = "in the beginning was the word and the word was with all the nodes in the cluster";
     let mut alone: HashMap<String, u64> = HashMap::new();
     let shared: Mutex<HashMap<String, u64>> = Mutex::default();
     for i in 0..cluster::size() {
         for word in TEXT.split(' ').skip(i) {
-            *alone.entry(word.to_owned()).or_default() += 40;
+            *alone.entry(word.to_owned()).or_default() += ROUNDS;
         }
     }
     thread::scope(|scope| {
         for i in 0..cluster::size() {
             let shared = &shared;
             cluster::scoped(scope, i, move || {
-                for _ in 0..40 {
+                for _ in 0..ROUNDS {
                     for word in TEXT.split(' ').skip(i) {
                         *shared.lock().unwrap().entry(word.to_owned()).or_default() += 1;
                     }

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::cluster;
 
 const WORDS: usize = 512;
-const STEPS: u64 = 4_000;
+const STEPS: u64 = 30_000;
 
 /// xorshift64*.
 #[derive(Clone)]

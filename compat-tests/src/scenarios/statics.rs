@@ -31,7 +31,7 @@ static BYTES: Mutex<[u8; BIG]> = Mutex::new([0; BIG]);
 static WORDS: [AtomicU32; 1 << 20] = [const { AtomicU32::new(0) }; 1 << 20];
 static FILLED: Mutex<[u64; 2_048]> = Mutex::new([7; 2_048]);
 
-const TIMES: usize = 2_000;
+const TIMES: usize = 50_000;
 const BIG: usize = 8 << 20;
 
 fn add_one(x: usize) -> usize {

@@ -4,7 +4,10 @@
 
 use core::ffi::{CStr, c_char};
 
+use dstd_control::env::NodeEnv;
+
 use crate::fatal::{self, stop};
+use crate::raw;
 
 unsafe extern "C" {
     static environ: *const *mut c_char;
@@ -28,23 +31,29 @@ pub(super) fn make_addresses_equal(argv: *mut *mut c_char) {
     // SAFETY: asks only.
     let personality = unsafe { libc::personality(ASK) };
     let off = libc::ADDR_NO_RANDOMIZE;
-    if personality & off != 0 {
+    // A refusal is -1, which has every bit.
+    if personality >= 0 && personality & off != 0 {
         return;
     }
     // SAFETY: changes a flag of this process.
     let set = unsafe { libc::personality((personality | off) as libc::c_ulong) };
-    if set < 0 {
-        stop!(
-            fatal::CANNOT,
-            "address randomisation cannot be switched off here (personality is forbidden): \
-             allow it in the container's seccomp profile, or run `sysctl -w kernel.randomize_va_space=0`"
+    if personality < 0 || set < 0 {
+        refuse(
+            "address randomisation cannot be switched off here (personality is forbidden): allow the system \
+             call `personality` in the container's seccomp profile (docker run --security-opt seccomp=unconfined)",
         );
     }
     // SAFETY: both arrays are the process's own, null-terminated.
     unsafe { libc::execve(c"/proc/self/exe".as_ptr(), argv.cast(), environ.cast()) };
-    stop!(
-        fatal::CANNOT,
-        "cannot start this program again with address randomisation off: {}",
-        std::io::Error::last_os_error()
-    );
+    let error = std::io::Error::last_os_error();
+    refuse(&format!("cannot start this program again with address randomisation off: {error}"))
+}
+
+/// Ends this node before it has met the others: its statistics tell the launcher why.
+fn refuse(reason: &str) -> ! {
+    if let Ok(Some(environment)) = NodeEnv::from_env() {
+        super::start::stats(&environment).stop(fatal::CANNOT, reason);
+        raw::exit_now(fatal::CANNOT);
+    }
+    stop!(fatal::CANNOT, "{reason}")
 }
