@@ -1,7 +1,8 @@
 //! Where the threads of a scenario run.
 
 use dstd::place::{self, NodeId};
-use dstd::thread::{JoinHandle, Scope, ScopedJoinHandle};
+use dstd::thread::{self, JoinHandle, Scope, ScopedJoinHandle};
+use std::time::Duration;
 
 /// How many nodes there are.
 pub(crate) fn size() -> usize {
@@ -63,4 +64,12 @@ where
         })
         .collect();
     threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+}
+
+/// Lets the others in at every `every`-th step. Threads that never pause have done all their work before another
+/// node has fetched the page, and nothing would be contended.
+pub(crate) fn pause(step: u64, every: u64) {
+    if step.is_multiple_of(every) {
+        thread::sleep(Duration::from_micros(20));
+    }
 }

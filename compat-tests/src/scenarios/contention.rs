@@ -19,7 +19,8 @@ pub(crate) fn false_sharing() -> String {
                 while ready.load(Ordering::SeqCst) < count {
                     thread::yield_now();
                 }
-                for _ in 0..TIMES {
+                for step in 0..TIMES {
+                    cluster::pause(step, 4_096);
                     counter.fetch_add(1, Ordering::Relaxed);
                 }
             });
@@ -38,7 +39,7 @@ struct Apart(AtomicBool);
 /// One node writes over the boundary of two pages that other nodes keep writing to: instructions
 /// that need both pages get through.
 pub(crate) fn two_pages() -> String {
-    const TIMES: u8 = 200;
+    const TIMES: u8 = 100;
     let mut pages = Box::new(Pages([0; 8_192]));
     let done = Box::new(Apart(AtomicBool::new(false)));
     let (low, rest) = pages.0.split_at_mut(4_096 - 8);
@@ -50,6 +51,7 @@ pub(crate) fn two_pages() -> String {
         cluster::scoped(scope, 1, || {
             let mut last = [0; 16];
             for n in 1..=TIMES {
+                cluster::pause(u64::from(n), 2);
                 assert_eq!(*middle, last);
                 last = [n; 16];
                 black_box(&mut *middle).copy_from_slice(black_box(&last));

@@ -16,6 +16,7 @@ pub(crate) fn arc_mutex() -> String {
             let counter = Arc::clone(&counter);
             cluster::spawn(i, move || {
                 for step in 0..TIMES {
+                    cluster::pause(step, 64);
                     let mut guard = counter.lock().unwrap();
                     guard.0 += 1;
                     if step % 1_000 == 0 {
@@ -44,6 +45,7 @@ pub(crate) fn arc_atomic() -> String {
         let (counter, drops) = (Arc::clone(&counter), Arc::clone(&drops));
         move |_| {
             for step in 0..TIMES {
+                cluster::pause(step, 4_096);
                 counter.fetch_add(1, Ordering::Relaxed);
                 if step % 1_000 == 0 {
                     drop(Arc::clone(&drops));
@@ -65,7 +67,8 @@ pub(crate) fn rwlock() -> String {
     thread::scope(|scope| {
         for i in 0..cluster::size() {
             cluster::scoped(scope, i, || {
-                for _ in 0..TIMES {
+                for step in 0..TIMES {
+                    cluster::pause(step, 4);
                     let mut pair = pair.write().unwrap();
                     pair.0 += 1;
                     pair.1 = pair.0.to_string();
@@ -73,7 +76,8 @@ pub(crate) fn rwlock() -> String {
             });
             cluster::scoped(scope, i + 1, || {
                 let mut last = 0;
-                for _ in 0..TIMES {
+                for step in 0..TIMES {
+                    cluster::pause(step, 4);
                     let pair = pair.read().unwrap();
                     assert_eq!(pair.0.to_string(), pair.1);
                     assert!(pair.0 >= last);
@@ -111,7 +115,8 @@ pub(crate) fn word_map() -> String {
         for i in 0..cluster::size() {
             let shared = &shared;
             cluster::scoped(scope, i, move || {
-                for _ in 0..ROUNDS {
+                for round in 0..ROUNDS {
+                    cluster::pause(round, 2);
                     for word in TEXT.split(' ').skip(i) {
                         *shared.lock().unwrap().entry(word.to_owned()).or_default() += 1;
                     }

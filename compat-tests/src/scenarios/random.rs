@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::cluster;
 
-const WORDS: usize = 512;
+const WORDS: usize = 4_096;
 const STEPS: u64 = 30_000;
 
 /// xorshift64*.
@@ -55,7 +55,7 @@ pub(crate) fn seed() -> u64 {
     seed
 }
 
-/// Random adds, exchanges and loads on a page of atomics: counters are exact, and no thread sees
+/// Random adds, exchanges and loads on pages of atomics: counters are exact, and no thread sees
 /// one of them run backwards.
 pub(crate) fn atomics() -> String {
     let seed = seed();
@@ -80,7 +80,8 @@ pub(crate) fn atomics() -> String {
 fn work(words: &[AtomicU64], mut rng: Rng) -> Vec<u64> {
     let mut added = vec![0; WORDS];
     let mut seen = vec![0; WORDS];
-    for _ in 0..STEPS {
+    for step in 0..STEPS {
+        cluster::pause(step, 64);
         let at = rng.below(WORDS as u64) as usize;
         let now = match rng.below(3) {
             0 => {

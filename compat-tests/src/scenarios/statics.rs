@@ -31,7 +31,7 @@ static BYTES: Mutex<[u8; BIG]> = Mutex::new([0; BIG]);
 static WORDS: [AtomicU32; 1 << 20] = [const { AtomicU32::new(0) }; 1 << 20];
 static FILLED: Mutex<[u64; 2_048]> = Mutex::new([7; 2_048]);
 
-const TIMES: usize = 50_000;
+const TIMES: usize = 10_000;
 const BIG: usize = 8 << 20;
 
 fn add_one(x: usize) -> usize {
@@ -66,7 +66,8 @@ pub(crate) fn program() -> String {
 
 fn use_all(i: usize, count: usize) -> String {
     assert_eq!(STEP.lock().unwrap()(21), 42);
-    for _ in 0..TIMES {
+    for step in 0..TIMES {
+        cluster::pause(step as u64, 256);
         IN_DATA.fetch_add(1, Ordering::Relaxed);
         IN_BSS.fetch_add(1, Ordering::Relaxed);
     }
@@ -96,6 +97,7 @@ pub(crate) fn third_crate() -> String {
         .map(|i| {
             cluster::spawn(i, move || {
                 for n in 0..300_u32 {
+                    cluster::pause(n.into(), 4);
                     third::FROM_SEVEN.fetch_add(1, Ordering::Relaxed);
                     third::FROM_ZERO.fetch_add(2, Ordering::Relaxed);
                     third::add(n);

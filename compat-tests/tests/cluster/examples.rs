@@ -13,7 +13,11 @@ fn examples() -> &'static Path {
     BUILT.get_or_init(|| {
         let beside = Path::new(SCENARIOS).parent().expect("a program lies in a directory");
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "-p", "word_count", "-p", "port_a_std_program", "--target-dir"]);
+        cargo.args(["build", "--quiet"]);
+        cargo.args(
+            ["word_count", "word_count_std", "port_a_std_program"].iter().flat_map(|name| ["-p", name]),
+        );
+        cargo.arg("--target-dir");
         cargo.arg(beside.parent().expect("a profile lies in the target directory"));
         cargo.args((!cfg!(debug_assertions)).then_some("--release"));
         let status = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo is there");

@@ -64,6 +64,7 @@ pub enum Kind {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Layout {
     nodes: u16,
+    heap_bytes: u64,
     statics: [Range<PageNo>; 2],
 }
 
@@ -82,7 +83,18 @@ impl Layout {
             );
             GlobalAddr(range.start).page()..GlobalAddr(range.end).page()
         });
-        Layout { nodes, statics: pages }
+        Layout { nodes, heap_bytes: HEAP_BYTES_MAX, statics: pages }
+    }
+
+    /// The same layout with heaps of `bytes` (rounded up to whole pages): what lies above is unused.
+    ///
+    /// # Panics
+    /// When that is more than [`HEAP_BYTES_MAX`].
+    #[must_use]
+    pub fn with_heap_bytes(mut self, bytes: u64) -> Layout {
+        assert!(bytes <= HEAP_BYTES_MAX, "a heap has at most {HEAP_BYTES_MAX} bytes, not {bytes}");
+        self.heap_bytes = bytes.next_multiple_of(PAGE_BYTES);
+        self
     }
 
     /// How many nodes the program has.
@@ -147,7 +159,7 @@ impl Layout {
             }
             ALIAS_BASE..GLOBAL_BASE => slice(ALIAS_BASE, HEAP_BYTES_MAX).map_or(Kind::Unused, Kind::Private),
             GLOBAL_BASE..GLOBAL_END => slice(GLOBAL_BASE, PARTITION_BYTES).map_or(Kind::Unused, |node| {
-                if Self::heap(node).contains(&addr) {
+                if addr - Self::heap(node).start < self.heap_bytes {
                     Kind::Heap(node)
                 } else if Self::stacks(node).contains(&addr) {
                     Kind::Stack(node)
@@ -211,6 +223,15 @@ mod tests {
         assert_eq!(layout.kind(Layout::private(NodeId(3)).start), Kind::Unused);
         assert_eq!(layout.kind(Layout::native(NodeId(3)).start), Kind::Image);
         assert_eq!(layout.home(GlobalAddr(Layout::heap(NodeId(63)).start).page()), None);
+    }
+
+    #[test]
+    fn a_smaller_heap_ends_earlier() {
+        let layout = layout().with_heap_bytes(PAGE_BYTES + 1);
+        let start = Layout::heap(NodeId(1)).start;
+        assert_eq!(layout.kind(start + 2 * PAGE_BYTES - 1), Kind::Heap(NodeId(1)));
+        assert_eq!(layout.kind(start + 2 * PAGE_BYTES), Kind::Unused);
+        assert_eq!(layout.home(GlobalAddr(start + 2 * PAGE_BYTES).page()), None);
     }
 
     #[test]

@@ -254,3 +254,8 @@ unsafe fn libc_realloc(block: *mut c_void, size: usize) -> *mut c_void {
     // SAFETY: this function's contract; glibc exports its allocator under this name as well.
     unsafe { __libc_realloc(block, size) }
 }
+
+/// A reference that makes the linker take this file.
+pub(crate) fn keep() -> *const () {
+    malloc as *const ()
+}

@@ -31,6 +31,8 @@ mod flag;
 mod fork;
 #[cfg(feature = "global-alloc")]
 mod global;
+#[cfg(feature = "global-alloc")]
+pub(crate) use c_family::keep;
 mod remote;
 mod route;
 #[cfg(all(test, feature = "global-alloc"))]
@@ -39,6 +41,12 @@ mod tests;
 pub(crate) use boot::reservation;
 pub(crate) use flag::{enter, in_runtime, leave};
 pub(crate) use remote::{accept_remote, set_remote_sink};
+
+/// Nothing to keep: the C family is libc's.
+#[cfg(not(feature = "global-alloc"))]
+pub(crate) fn keep() -> *const () {
+    core::ptr::null()
+}
 
 /// Whether the program's allocations go through this module.
 pub(crate) const PRESENT: bool = cfg!(feature = "global-alloc");

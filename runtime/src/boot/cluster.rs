@@ -41,7 +41,7 @@ pub(super) fn join(environment: &NodeEnv, config: Config, program: Program) {
     let descriptors = if nodes > 1 { set_descriptors_apart(me, nodes) } else { Ok(()) };
     let private_statics = config.private_statics;
     let statics = shared_statics(nodes, private_statics);
-    let layout = Layout::new(nodes, statics.clone());
+    let layout = Layout::new(nodes, statics.clone()).with_heap_bytes(alloc::reservation().heap_bytes());
     let context = context::set(Context {
         me,
         layout: layout.clone(),

@@ -66,6 +66,7 @@ pub(crate) unsafe extern "C" fn __libc_start_main(
 /// Runs in place of the program's `main`, after its constructors.
 extern "C-unwind" fn begin(argc: c_int, argv: *mut *mut c_char, envp: *mut *mut c_char) -> c_int {
     let program = *PROGRAM.get().expect("set by __libc_start_main before this function is passed on");
+    interpose::keep();
     let runtime = alloc::enter();
     let (environment, options) = match (NodeEnv::from_env(), Options::from_env()) {
         (Ok(environment), Ok(options)) => (environment, options),

@@ -13,10 +13,13 @@ mod pthread;
 pub(crate) use exit::{at_last, exit_for, main_returned};
 pub(crate) use pthread::start_user_thread;
 
-/// References that make sure that the linker takes these definitions, whatever the program uses.
+/// References that make sure that the linker takes all of these definitions, or none: libc's start
+/// code refers to the last of them.
 #[doc(hidden)]
 pub fn keep() {
     core::hint::black_box([
+        crate::alloc::keep(),
+        fd::keep(),
         futex::syscall as *const (),
         pthread::pthread_create as *const (),
         exit::exit as *const (),

@@ -68,7 +68,7 @@ fn build(package: &Path, name: &str, dependency: &str) -> Verdict<(f64, f64)> {
 
 /// The word count on one and on three nodes, beside std.
 fn word_count(rows: &mut Vec<Row>) -> Verdict {
-    let bin = cargo::build_release(&["word_count", "dstd-launch"])?;
+    let bin = cargo::build_release(&["word_count", "word_count_std", "dstd-launch"])?;
     let text = tree::root().join("examples/word_count/data/kjv.txt");
     let std = times(|| {
         let mut command = Command::new(bin.join("word_count_std"));

@@ -346,6 +346,27 @@ fn home_grants_a_prefix_it_has_itself() {
 }
 
 #[test]
+fn busy_pages_and_another_kind_of_grant_end_a_window() {
+    let p = |index| page(0, index);
+    let mut home = engine(8);
+    reach(&mut home, 0, got(2, request(p(1), 1, false)));
+    reach(&mut home, 0, got(3, request(p(1), 1, true)));
+    assert!(home.is_busy(p(1)));
+    let lent = [Output::Protect { first: p(0), count: 1 }, send(1, grant(p(0), 1, false), Body::Pages)];
+    row(&mut home, 0, got(1, request(p(0), 2, false)), &lent);
+
+    reach(&mut home, 0, got(1, request(p(5), 1, false)));
+    let given = [
+        Output::Protect { first: p(4), count: 1 },
+        send(1, grant(p(4), 1, true), Body::Pages),
+        Output::Unmap { first: p(4), count: 1 },
+    ];
+    row(&mut home, 0, got(1, request(p(4), 2, true)), &given);
+    let raised = [send(1, upgrade(p(5), 1), Body::None), Output::Unmap { first: p(5), count: 1 }];
+    row(&mut home, 0, got(1, request(p(5), 2, true)), &raised);
+}
+
+#[test]
 fn pages_in_residence_at_home_end_a_window() {
     let p = |index| page(0, index);
     let mut home = engine(8);

@@ -297,3 +297,8 @@ unsafe fn any_refused(fds: *const pollfd, count: nfds_t, call: &str) -> bool {
         refused(unsafe { entry.read() }.fd, call)
     })
 }
+
+/// A reference that makes the linker take this file.
+pub(crate) fn keep() -> *const () {
+    read as *const ()
+}

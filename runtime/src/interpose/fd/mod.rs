@@ -24,6 +24,7 @@ mod foreign;
 mod setup;
 mod stride;
 
+pub(crate) use calls::keep;
 pub(crate) use setup::{hard_limit, setup};
 pub(crate) use stride::{Stride, plan};
 
