@@ -16,8 +16,11 @@ fn must_pass(seed: u64, options: Options) -> Summary {
 #[test]
 fn rare_paths_are_taken() {
     let mut seen = [0; 10];
+    let mut sent = [0; MessageKind::ALL.len()];
     for seed in 0..100 {
-        let Summary { pages, late_cancels, crossed_cancels, .. } = must_pass(seed, Options::default());
+        let summary = must_pass(seed, Options::default());
+        sent.iter_mut().zip(summary.sent).for_each(|(sum, count)| *sum += count);
+        let Summary { pages, late_cancels, crossed_cancels, .. } = summary;
         let counts = [
             pages.faults_upgrade,
             pages.faults_resolved,
@@ -32,7 +35,10 @@ fn rare_paths_are_taken() {
         ];
         seen.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
     }
-    println!("{seen:?}");
+    for (kind, sent) in MessageKind::ALL.into_iter().zip(sent) {
+        let simulated = !matches!(kind, MessageKind::Free | MessageKind::Ship);
+        assert_eq!(sent > 0, simulated, "{sent} {} messages", kind.name());
+    }
     assert!(seen.iter().all(|&count| count > 0), "some path is never taken: {seen:?}");
 }
 
@@ -45,17 +51,14 @@ fn a_hundred_seeds_pass() {
     };
     let (from, seeds): (u64, u64) = (number("DSTD_SIM_FROM", 0), number("DSTD_SIM_SEEDS", 100));
     let mut worst = (0, 0);
-    let mut sent = [0; MessageKind::ALL.len()];
     for seed in from..from + seeds {
         let summary = must_pass(seed, Options::default());
-        worst = worst.max((summary.worst_access, seed));
-        sent.iter_mut().zip(summary.sent).for_each(|(sum, count)| *sum += count);
+        // With a shorter residence than threads take to wake up progress is a matter of luck.
+        if summary.residence_ns >= 20_000 {
+            worst = worst.max((summary.worst_access, seed));
+        }
     }
-    println!("at worst {} faults for one access, with seed {}", worst.0, worst.1);
-    for (kind, sent) in MessageKind::ALL.into_iter().zip(sent) {
-        let simulated = !matches!(kind, MessageKind::Free | MessageKind::Ship);
-        assert_eq!(sent > 0, simulated, "{sent} {} messages", kind.name());
-    }
+    assert!(worst.0 < 100, "PAGE-2: seed {} has an access that faults {} times", worst.1, worst.0);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use super::counters::Counters;
 use super::directory::{Busy, Directory, Request};
 use super::io::{Config, Input, Output};
 use super::residence::Residence;
+use super::straddle::{PATIENCE, Straddle};
 use super::stream::Streams;
 use super::table::{Access, Entry, Local, Revoke, Table};
 use super::violation::Violation;
@@ -25,6 +26,7 @@ pub struct PageEngine {
     /// Pages of this home that serve a request.
     pub(super) busy: BTreeMap<PageNo, Busy>,
     pub(super) residence: Residence,
+    pub(super) straddle: Straddle,
     pub(super) streams: Streams,
     pub(super) counters: Counters,
 }
@@ -39,6 +41,7 @@ impl PageEngine {
             config,
             busy: BTreeMap::new(),
             residence: Residence::default(),
+            straddle: Straddle::default(),
             streams: Streams::default(),
             counters: Counters::default(),
         }
@@ -125,6 +128,7 @@ impl PageEngine {
         if entry.pending.is_some() {
             // The install wakes the thread; should it want more than it then has, it faults again.
             self.counters.faults_joined += 1;
+            self.straddle.want(page);
             let wanted = &mut self.table.get_mut(page, home).wanted;
             *wanted = (*wanted).max(Some(access));
             return Ok(());
@@ -134,6 +138,7 @@ impl PageEngine {
             (Access::Write, Local::ReadOnly) => self.counters.faults_upgrade += 1,
             (Access::Write, _) => self.counters.faults_write += 1,
         }
+        self.straddle.want(page);
         if home != me {
             self.ask_home(page, home, access, out);
             return Ok(());
@@ -178,7 +183,7 @@ impl PageEngine {
             if self.home_of(page) == Some(self.config.me) {
                 self.own_residence_over(now_ns, page, out)?;
             } else {
-                self.residence_over(page, out);
+                self.residence_over(now_ns, page, out);
             }
         }
         Ok(())
@@ -215,6 +220,31 @@ impl PageEngine {
         }
     }
 
+    /// Whether `page` stays although its residence is over (see `straddle`). Without a
+    /// residence nothing does.
+    pub(super) fn stays_longer(&mut self, now_ns: u64, page: PageNo) -> bool {
+        let patience_ns = self.config.residence_ns.saturating_mul(PATIENCE);
+        let until_ns = now_ns.saturating_add(patience_ns);
+        if patience_ns == 0 || !self.straddle.stay(page, until_ns) {
+            return false;
+        }
+        self.residence.hold(until_ns, page);
+        self.counters.residence_waits += 1;
+        true
+    }
+
+    /// A page that threads may wait for has come: what stayed for it stays one residence more.
+    pub(super) fn came(&mut self, now_ns: u64, page: PageNo) {
+        let until_ns = self.stays_until(now_ns);
+        for (staying, last_ns) in self.straddle.came(page) {
+            if let Some(home) = self.home_of(staying) {
+                self.table.get_mut(staying, home).until_ns = until_ns;
+                self.residence.drop(last_ns, staying);
+                self.residence.hold(until_ns, staying);
+            }
+        }
+    }
+
     /// The end of the residence of a page that a fault brings in now.
     pub(super) fn stays_until(&self, now_ns: u64) -> u64 {
         now_ns.saturating_add(self.config.residence_ns)
@@ -237,6 +267,7 @@ impl PartialEq for PageEngine {
             && self.table == other.table
             && self.busy == other.busy
             && self.residence == other.residence
+            && self.straddle == other.straddle
             && self.streams == other.streams
     }
 }
@@ -249,6 +280,7 @@ impl Hash for PageEngine {
         self.table.hash(state);
         self.busy.hash(state);
         self.residence.hash(state);
+        self.straddle.hash(state);
         self.streams.hash(state);
     }
 }

@@ -187,6 +187,9 @@ impl PageEngine {
             self.counters.residence_waits += 1;
             return Some(Phase::Residence);
         }
+        if taken && own.local != Local::Absent && self.stays_longer(now_ns, page) {
+            return Some(Phase::Residence);
+        }
         self.grant(now_ns, page, request, out);
         None
     }
@@ -198,6 +201,8 @@ impl PageEngine {
         entry.pending = None;
         entry.wanted = None;
         entry.until_ns = until_ns;
+        self.came(now_ns, page);
+        let entry = self.own_mut(page);
         if access.allowed_by(entry.local) {
             // A copy came in for somebody else while the request waited.
             out.push(Output::Resolve { page, writable: entry.local == Local::Writable });
@@ -286,7 +291,9 @@ impl PageEngine {
             entry.pending = None;
             entry.wanted = None;
             entry.until_ns = until_ns;
+            self.came(now_ns, page);
         }
+        let entry = self.own_mut(page);
         if to == me || !writable {
             entry.local = if writable { Local::Writable } else { Local::ReadOnly };
             out.push(Output::Install { first: page, count: 1, writable, skip: 0 });

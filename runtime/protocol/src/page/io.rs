@@ -51,6 +51,9 @@ pub enum Body {
 }
 
 /// What the driver does, in this order. It decides nothing about coherence itself.
+///
+/// The messages of a step leave together, after all of its outputs: a receiver that may write
+/// must not hear of it while threads here can still read (PAGE-1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Output {
     /// Send a message.

@@ -30,6 +30,11 @@
 //! a message with a body is used up in the step that receives it. Waiting actions are carried
 //! out by `Input::Tick`.
 //!
+//! An instruction that needs several contended pages progresses too: a page that the home wants
+//! stays while a thread of this node waits for pages above it, until those have come and one
+//! residence more. Pages are thus acquired in order; the stay is bounded (16 residences, four
+//! times a tenancy).
+//!
 //! # Read-ahead
 //! A node that faults along consecutive pages asks for more of them at once. The home grants
 //! the first page and those that follow as long as it needs nobody else for them; the node
@@ -41,6 +46,7 @@ mod engine;
 mod home;
 mod io;
 mod residence;
+mod straddle;
 mod stream;
 mod table;
 mod toucher;

@@ -16,6 +16,11 @@ impl Residence {
         self.held.insert((until_ns, page));
     }
 
+    /// Forgets that `page` was to be given away at `until_ns`.
+    pub(super) fn drop(&mut self, until_ns: u64, page: PageNo) {
+        self.held.remove(&(until_ns, page));
+    }
+
     /// When the next page is due.
     pub(super) fn deadline(&self) -> Option<u64> {
         self.held.first().map(|&(until_ns, _)| until_ns)
@@ -39,6 +44,8 @@ mod tests {
         let mut residence = Residence::default();
         residence.hold(20, PageNo(1));
         residence.hold(10, PageNo(2));
+        residence.hold(5, PageNo(3));
+        residence.drop(5, PageNo(3));
         assert_eq!(residence.deadline(), Some(10));
         assert_eq!(residence.pop_due(9), None);
         assert_eq!(residence.pop_due(10), Some(PageNo(2)));

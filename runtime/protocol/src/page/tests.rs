@@ -244,6 +244,51 @@ fn a_foreign_page_is_asked_for_once_and_stays_for_the_residence() {
 }
 
 #[test]
+fn a_page_stays_while_a_thread_waits_for_a_higher_one() {
+    let (low, high) = (page(1, 3), page(2, 3));
+    let install = |p| Output::Install { first: p, count: 1, writable: true, skip: 0 };
+    let fetch = |p| Message::PageFetch { page: p, exclusive: true };
+    let gone = |rank, p| {
+        let back = send(rank, Message::PageReturn { page: p, exclusive: true }, Body::Pages);
+        [Output::Protect { first: p, count: 1 }, back, Output::Unmap { first: p, count: 1 }]
+    };
+
+    let mut node = engine(1);
+    reach(&mut node, 0, fault(low, true));
+    reach(&mut node, 0, got(1, grant(low, 1, true)));
+    reach(&mut node, 0, fault(high, true));
+    row(&mut node, 0, got(1, fetch(low)), &[]);
+    row(&mut node, RESIDENCE, Input::Tick, &[]);
+    assert_eq!(node.deadline(), Some(17 * RESIDENCE));
+    row(&mut node, 500, got(2, grant(high, 1, true)), &[install(high)]);
+    row(&mut node, 499 + RESIDENCE, Input::Tick, &[]);
+    row(&mut node, 500 + RESIDENCE, Input::Tick, &gone(1, low));
+    assert!(node.is_idle());
+
+    // It does not stay for lower ones, nor for ever.
+    reach(&mut node, 1_000, fault(low, true));
+    row(&mut node, 1_000, got(2, fetch(high)), &gone(2, high));
+    reach(&mut node, 1_000, got(1, grant(low, 1, true)));
+    reach(&mut node, 1_000, fault(high, true));
+    row(&mut node, 2_000, got(1, fetch(low)), &[]);
+    row(&mut node, 2_000 + 16 * RESIDENCE, Input::Tick, &gone(1, low));
+}
+
+#[test]
+fn the_home_keeps_its_own_page_while_a_thread_waits_for_a_higher_one() {
+    let (low, high) = (page(0, 3), page(2, 3));
+    let mut home = engine(1);
+    reach(&mut home, 0, fault(high, false));
+    row(&mut home, 0, got(1, request(low, 1, false)), &[]);
+    let install = Output::Install { first: high, count: 1, writable: false, skip: 0 };
+    row(&mut home, 10, got(2, grant(high, 1, false)), &[install]);
+    assert_eq!((home.deadline(), home.local(low)), (Some(10 + RESIDENCE), Local::Writable));
+    let lent = [Output::Protect { first: low, count: 1 }, send(1, grant(low, 1, false), Body::Pages)];
+    row(&mut home, 10 + RESIDENCE, Input::Tick, &lent);
+    assert!(home.is_idle());
+}
+
+#[test]
 fn an_owner_gives_back_after_the_residence_at_once() {
     let p = page(1, 3);
     for (exclusive, after) in [(false, Local::ReadOnly), (true, Local::Absent)] {

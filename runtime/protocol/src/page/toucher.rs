@@ -91,6 +91,7 @@ impl PageEngine {
             entry.pending = None;
             if entry.wanted.take().is_some() {
                 entry.until_ns = until_ns;
+                self.came(now_ns, first.plus(offset));
             } else {
                 self.counters.pages_ahead += 1;
             }
@@ -137,6 +138,8 @@ impl PageEngine {
             self.table.get_mut(page, from).revoke = Some(revoke);
             self.residence.hold(entry.until_ns, page);
             self.counters.residence_waits += 1;
+        } else if self.stays_longer(now_ns, page) {
+            self.table.get_mut(page, from).revoke = Some(revoke);
         } else {
             self.give_back(from, page, revoke, out);
         }
@@ -144,8 +147,11 @@ impl PageEngine {
     }
 
     /// The minimum residence of a foreign page that the home wants is over.
-    pub(super) fn residence_over(&mut self, page: PageNo, out: &mut Vec<Output>) {
+    pub(super) fn residence_over(&mut self, now_ns: u64, page: PageNo, out: &mut Vec<Output>) {
         let Some(home) = self.home_of(page) else { return };
+        if self.stays_longer(now_ns, page) {
+            return;
+        }
         if let Some(revoke) = self.table.get_mut(page, home).revoke.take() {
             self.give_back(home, page, revoke, out);
         }
