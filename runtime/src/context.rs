@@ -25,6 +25,10 @@ pub(crate) struct Context {
 static CONTEXT: OnceLock<Context> = OnceLock::new();
 /// Whether other nodes exist and everything that serves them is up.
 static CLUSTER: AtomicBool = AtomicBool::new(false);
+/// Whether this process is a child that a node has forked: it is no node.
+static CHILD: AtomicBool = AtomicBool::new(false);
+/// Descriptors that keep a connection of the node open, which a child must not.
+static CONNECTIONS: OnceLock<Vec<i32>> = OnceLock::new();
 
 /// Makes `context` the one of this process; interposed functions stay as they are.
 pub(crate) fn set(context: Context) -> &'static Context {
@@ -35,6 +39,26 @@ pub(crate) fn set(context: Context) -> &'static Context {
 pub(crate) fn publish() {
     // Release: pairs with the acquire in `cluster`; who sees the flag sees the engine's queue.
     CLUSTER.store(nodes() > 1, Ordering::Release);
+}
+
+/// Boot: what a forked child closes.
+pub(crate) fn set_connections(fds: Vec<i32>) {
+    CONNECTIONS.get_or_init(|| fds);
+}
+
+/// In the child of a fork: it goes on as a program of its own, which says nothing to the others.
+pub(crate) fn forked() {
+    CLUSTER.store(false, Ordering::Relaxed);
+    CHILD.store(true, Ordering::Relaxed);
+    for &fd in CONNECTIONS.get().map_or(&[][..], Vec::as_slice) {
+        // SAFETY: the engine, which used it, does not exist in the child.
+        unsafe { crate::raw::syscall(libc::SYS_close, [fd as usize, 0, 0, 0, 0, 0]) };
+    }
+}
+
+/// Whether [`forked`] was called.
+pub(crate) fn is_child() -> bool {
+    CHILD.load(Ordering::Relaxed)
 }
 
 /// The context, when this process is one node of several.
@@ -58,12 +82,12 @@ pub(crate) fn nodes() -> u16 {
 
 /// The node's statistics, once there are any.
 pub(crate) fn stats() -> Option<&'static Stats> {
-    CONTEXT.get().map(|context| context.stats)
+    CONTEXT.get().filter(|_| !is_child()).map(|context| context.stats)
 }
 
 /// The statistics that a launcher reads, if there is one.
 pub(crate) fn launched() -> Option<&'static Stats> {
-    CONTEXT.get().filter(|context| context.launched).map(|context| context.stats)
+    CONTEXT.get().filter(|context| context.launched && !is_child()).map(|context| context.stats)
 }
 
 /// The home of a global address, when other nodes exist and it is global.

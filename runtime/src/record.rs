@@ -10,12 +10,14 @@ use core::cell::Cell;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use crate::raw;
+use crate::stack::UserStack;
 
 /// One user thread.
-#[derive(Debug)]
 pub(crate) struct Record {
     /// Stack pointer on the native stack while user code runs on the partition stack, else 0.
     native_sp: Cell<usize>,
+    /// The stack in the partition, given back when the thread has ended.
+    stack: Cell<Option<UserStack>>,
     /// The thread's blocking request to the engine.
     pub(crate) wait: Wait,
     /// The thread-local block: first address and end, 0 when the thread has ended.
@@ -24,7 +26,7 @@ pub(crate) struct Record {
     next: AtomicPtr<Record>,
 }
 
-// SAFETY: `native_sp` is touched only by the thread that owns the record; the rest is atomic.
+// SAFETY: `native_sp` and `stack` are touched only by the thread that owns the record; the rest is atomic.
 unsafe impl Sync for Record {}
 
 static RECORDS: AtomicPtr<Record> = AtomicPtr::new(core::ptr::null_mut());
@@ -57,6 +59,7 @@ pub(crate) fn attach() -> &'static Record {
     let record = free.unwrap_or_else(|| {
         let record = Box::leak(Box::new(Record {
             native_sp: Cell::new(0),
+            stack: Cell::new(None),
             wait: Wait::new(),
             tls: [AtomicU64::new(0), AtomicU64::new(0)],
             busy: AtomicBool::new(true),
@@ -85,6 +88,10 @@ pub(crate) fn detach() {
         record.tls[0].store(0, Ordering::Relaxed);
         record.tls[1].store(0, Ordering::Relaxed);
         record.native_sp.set(0);
+        // Thread-locals were dropped on the native stack: nothing uses this one any more.
+        if let Some(stack) = record.stack.take() {
+            stack.give_back();
+        }
         // Release: pairs with the acquire in `attach`.
         record.busy.store(false, Ordering::Release);
     }
@@ -94,6 +101,19 @@ impl Record {
     /// Where to store the native stack pointer when user code is entered.
     pub(crate) fn native_sp(&self) -> *mut usize {
         self.native_sp.as_ptr()
+    }
+
+    /// Keeps the thread's stack until the thread has ended.
+    pub(crate) fn keep_stack(&self, stack: UserStack) {
+        self.stack.set(Some(stack));
+    }
+
+    /// First address (above the guard page) and size of the thread's stack in the partition.
+    pub(crate) fn stack(&self) -> Option<(u64, u64)> {
+        let stack = self.stack.take();
+        let usable = stack.as_ref().map(UserStack::usable);
+        self.stack.set(stack);
+        usable
     }
 
     /// The native stack pointer, which is 0 from now on: the thread is on its native stack.

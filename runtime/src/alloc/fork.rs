@@ -46,4 +46,5 @@ unsafe extern "C" fn in_child() {
     PRIVATE.unlock_after_fork();
     PARTITION.unlock_after_fork();
     remote::mute();
+    crate::context::forked();
 }

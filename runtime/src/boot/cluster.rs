@@ -5,7 +5,7 @@
 use core::ffi::{c_char, c_int, c_void};
 use std::io;
 use std::ops::Range;
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::mpsc::channel;
 
 use dstd_addr::{Layout, NodeId};
@@ -13,8 +13,10 @@ use dstd_control::env::NodeEnv;
 use dstd_control::mesh;
 use dstd_control::rendezvous::{Controller, Hello, PROTOCOL};
 use dstd_control::secret::Secret;
+use dstd_protocol::limits::SHIP_BYTES_MAX;
 use dstd_transport::tcp::Tcp;
 use dstd_transport::wait::{Cores, SPIN_NS_DEFAULT, Waiter};
+use dstd_transport::{Limits, Transport};
 
 use super::start::Main;
 use super::{identity, native, start};
@@ -78,7 +80,8 @@ pub(super) fn join(environment: &NodeEnv, config: Config, program: Program) {
         context::publish();
         return;
     };
-    let transport = Tcp::new(me, streams).unwrap_or_else(|error| {
+    let limits = Limits { body_bytes_max: SHIP_BYTES_MAX, ..Limits::default() };
+    let transport = Tcp::with_limits(me, streams, limits).unwrap_or_else(|error| {
         give_up(&mut controller, fatal::INTERNAL, &format!("cannot use the connections: {error}"))
     });
     start_threads(context, memory, transport).unwrap_or_else(|error| {
@@ -216,7 +219,12 @@ fn hello(me: NodeId, layout: &Layout, listener: &std::net::TcpListener) -> io::R
 /// Starts the engine and the spawner; both block all signals, which are for user threads.
 fn start_threads(context: &'static Context, memory: Memory, mut transport: Tcp) -> io::Result<()> {
     let event = event_fd()?;
-    context.queue.set_event(std::os::fd::AsRawFd::as_raw_fd(&event));
+    context.queue.set_event(event.as_raw_fd());
+    let mut fds = Vec::new();
+    transport.fds(&mut fds);
+    fds.push(libc::pollfd { fd: event.as_raw_fd(), events: 0, revents: 0 });
+    fds.push(libc::pollfd { fd: memory.uffd().as_raw_fd(), events: 0, revents: 0 });
+    context::set_connections(fds.iter().map(|fd| fd.fd).collect());
     let signals = block_signals();
     let (sender, tasks) = channel();
     ship::start_spawner(tasks, signals)?;

@@ -1,8 +1,8 @@
 //! Everything that this node maps from now on lies in its own native slice (HEAP-1).
 //!
-//! The kernel puts a mapping into the highest gap that fits. So the gaps between the libraries
-//! are closed, and the slices above this node's are taken: by themselves, as memory of other
-//! nodes that only their owners may use.
+//! The kernel puts a mapping into the highest gap that fits. So every gap of the address space
+//! is closed but this node's slice: those of other nodes by memory that only their owners may use.
+//! When the slice is full, mappings fail; they never reach an address that another node uses too.
 //! *Why not safe code*: mmap at chosen addresses.
 
 use std::io;
@@ -15,17 +15,34 @@ use dstd_addr::{Layout, NATIVE_TOP, NodeId};
 /// # Errors
 /// What the kernel says.
 pub(super) fn set_apart(me: NodeId, nodes: u16) -> io::Result<()> {
-    let maps = std::fs::read_to_string("/proc/self/maps")?;
-    let ceiling = Layout::native(me).end;
-    for gap in gaps(&maps, NATIVE_TOP) {
-        map(gap, libc::PROT_NONE)?;
-    }
     for node in (0..nodes).map(NodeId).filter(|&node| node != me) {
-        for slice in [Layout::native(node), Layout::private(node), Layout::alias(node)] {
-            map(slice, libc::PROT_READ | libc::PROT_WRITE)?;
+        map(Layout::native(node), ACCESSIBLE, libc::MAP_FIXED_NOREPLACE).map_err(|error| {
+            let text = format!(
+                "the slice of node {node} is in use ({error}): libraries or constructors of this \
+                 program map more than {} MiB before main",
+                (LIBRARIES_END - NATIVE_TOP) >> 20
+            );
+            io::Error::new(error.kind(), text)
+        })?;
+        for slice in [Layout::private(node), Layout::alias(node)] {
+            // The heap's own placeholder may lie there.
+            map(slice, ACCESSIBLE, libc::MAP_FIXED)?;
         }
     }
-    // What lands above the slice now would have the same address on every node.
+    let own = Layout::native(me);
+    let maps = std::fs::read_to_string("/proc/self/maps")?;
+    for gap in gaps(&maps, LOWEST) {
+        for part in [gap.start..gap.end.min(own.start), gap.start.max(own.end)..gap.end] {
+            if part.start < part.end {
+                map(part, libc::PROT_NONE, libc::MAP_FIXED_NOREPLACE)?;
+            }
+        }
+    }
+    check(&own)
+}
+
+/// What lands outside the slice now could have the same address on every node.
+fn check(own: &Range<u64>) -> io::Result<()> {
     let probe = 64 << 10;
     // SAFETY: a fresh mapping wherever the kernel likes.
     let at = unsafe { libc::mmap(core::ptr::null_mut(), probe, libc::PROT_NONE, ANONYMOUS, -1, 0) };
@@ -34,22 +51,25 @@ pub(super) fn set_apart(me: NodeId, nodes: u16) -> io::Result<()> {
     }
     // SAFETY: just mapped, unused.
     unsafe { libc::munmap(at, probe) };
-    if !Layout::native(me).contains(&(at as u64)) {
-        let text = format!("new mappings land at {at:p} and not below {ceiling:#x}");
-        return Err(io::Error::other(text));
+    if !own.contains(&(at as u64)) {
+        return Err(io::Error::other(format!("new mappings land at {at:p} and not in {own:#x?}")));
     }
     Ok(())
 }
 
 const ANONYMOUS: i32 = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+const ACCESSIBLE: i32 = libc::PROT_READ | libc::PROT_WRITE;
+/// Below this Linux maps nothing (`vm.mmap_min_addr`).
+const LOWEST: u64 = 0x1_0000;
+/// Where libraries begin to be mapped, downwards, without address randomisation.
+const LIBRARIES_END: u64 = 0x7fff_f7ff_f000;
 
-fn map(range: Range<u64>, protection: i32) -> io::Result<()> {
+fn map(range: Range<u64>, protection: i32, fixed: i32) -> io::Result<()> {
     let len = (range.end - range.start) as usize;
     let at = range.start as *mut libc::c_void;
-    // MAP_FIXED: the private and alias slices of others may hold a placeholder of the heap's.
-    // SAFETY: nothing of this process lies there: native gaps come from the list of mappings, and
-    // the slices of other nodes are never used by this one (HEAP-1).
-    let mapped = unsafe { libc::mmap(at, len, protection, ANONYMOUS | libc::MAP_FIXED, -1, 0) };
+    // SAFETY: replaces nothing, or (MAP_FIXED) only a slice of another node, of which this process
+    // uses no byte (HEAP-1).
+    let mapped = unsafe { libc::mmap(at, len, protection, ANONYMOUS | fixed, -1, 0) };
     if mapped == libc::MAP_FAILED {
         return Err(io::Error::last_os_error());
     }

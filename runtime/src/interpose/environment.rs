@@ -2,14 +2,14 @@
 //! before the call returns.
 //!
 //! # Network
-//! 1 round trip to every other node at once.
+//! 1 round trip to node 0, which makes 1 to every other node at once.
 //!
 //! *Why not safe code*: C signatures.
 
 use core::ffi::{CStr, c_char, c_int, c_void};
 
 use super::next::Next;
-use crate::ship::set_environment;
+use crate::ship::change_environment;
 use crate::stack::on_native;
 use crate::{alloc, context};
 
@@ -45,7 +45,7 @@ pub(crate) unsafe extern "C" fn setenv(name: *const c_char, value: *const c_char
             // `overwrite` said.
             let now = unsafe { libc::getenv(name) };
             if !now.is_null() {
-                set_environment(&bytes_of(name), Some(&bytes_of(now)));
+                change_environment(&bytes_of(name), Some(&bytes_of(now)));
             }
         });
     }
@@ -64,7 +64,7 @@ pub(crate) unsafe extern "C" fn unsetenv(name: *const c_char) -> c_int {
     // SAFETY: the caller's promise.
     let result = unsafe { next(name) };
     if result == 0 && is_shared() {
-        on_native(|| set_environment(&bytes_of(name), None));
+        on_native(|| change_environment(&bytes_of(name), None));
     }
     result
 }
@@ -89,6 +89,6 @@ pub(crate) unsafe extern "C" fn chdir(path: *const c_char) -> c_int {
 fn follow_directory() {
     use std::os::unix::ffi::OsStrExt;
     if let Ok(directory) = std::env::current_dir() {
-        set_environment(b"", Some(directory.as_os_str().as_bytes()));
+        change_environment(b"", Some(directory.as_os_str().as_bytes()));
     }
 }

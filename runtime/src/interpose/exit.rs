@@ -3,22 +3,22 @@
 //! *Why not safe code*: C signatures.
 
 use core::ffi::{c_int, c_void};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use dstd_addr::NodeId;
 use dstd_control::stats::ExitKind;
 
 use super::next::Next;
+use crate::context;
 use crate::node::{self, Request};
 use crate::ship::{Op, fresh_id};
 use crate::stack::on_native;
-use crate::{alloc, context};
 
 type Exit = unsafe extern "C" fn(c_int) -> !;
 
 static NEXT: Next = Next::new(c"exit");
 /// Who ends the program and with what, for the last handler: the first that asks.
-static STARTED: AtomicBool = AtomicBool::new(false);
+static OWNER: AtomicU64 = AtomicU64::new(0);
 static ORIGIN: AtomicU32 = AtomicU32::new(0);
 static CODE: AtomicU32 = AtomicU32::new(0);
 static BY_EXIT: AtomicBool = AtomicBool::new(false);
@@ -31,6 +31,9 @@ static BY_EXIT: AtomicBool = AtomicBool::new(false);
 pub(crate) unsafe extern "C" fn exit(code: c_int) -> ! {
     match context::cluster() {
         Some(context) if context.me != NodeId::ZERO => {
+            // What libc's `exit` would do here; the handlers are node 0's.
+            // SAFETY: flushes all streams.
+            unsafe { libc::fflush(core::ptr::null_mut()) };
             on_native(|| {
                 context.queue.push(Request::Ship {
                     to: NodeId::ZERO,
@@ -47,9 +50,8 @@ pub(crate) unsafe extern "C" fn exit(code: c_int) -> ! {
     }
 }
 
-/// Node 0, runtime thread: another node has called `exit`.
+/// Node 0, user thread: another node has called `exit`.
 pub(crate) fn exit_for(origin: NodeId, code: i32) -> ! {
-    let _user = alloc::leave();
     leave(origin, code, true)
 }
 
@@ -59,8 +61,11 @@ pub(crate) fn main_returned(code: c_int) -> ! {
 }
 
 fn leave(origin: NodeId, code: i32, by_exit: bool) -> ! {
-    if STARTED.swap(true, Ordering::SeqCst) {
-        // Somebody else ends the program already. (A handler that calls `exit` again is undefined in C.)
+    // SAFETY: the running thread's own identity.
+    let me = unsafe { libc::pthread_self() };
+    let owner = OWNER.compare_exchange(0, me, Ordering::SeqCst, Ordering::SeqCst);
+    if owner.is_err_and(|owner| owner != me) {
+        // Another thread ends the program already. (A handler that calls `exit` again goes on in libc.)
         wait_for_the_end()
     }
     ORIGIN.store(u32::from(origin.0), Ordering::Relaxed);
@@ -74,7 +79,7 @@ fn leave(origin: NodeId, code: i32, by_exit: bool) -> ! {
 
 /// The first exit handler that is registered, so the last that runs.
 pub(crate) extern "C" fn at_last() {
-    if context::me() == NodeId::ZERO {
+    if context::me() == NodeId::ZERO && !context::is_child() {
         let kind = if BY_EXIT.load(Ordering::Relaxed) { ExitKind::Exit } else { ExitKind::Main };
         let origin = NodeId(ORIGIN.load(Ordering::Relaxed) as u16);
         node::goodbye(kind, origin, CODE.load(Ordering::Relaxed) as i32);

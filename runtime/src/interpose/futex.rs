@@ -34,10 +34,15 @@ pub(crate) unsafe extern "C" fn syscall(
     if number == libc::SYS_futex
         && let Some((context, home)) = context::home(a as u64)
         && !alloc::in_runtime()
-        && let Some(record) = record::current()
-        && let Some(result) = cluster_futex(context, home, record, [a, b, c, d, f])
     {
-        return result_of(result);
+        let record = record::current().unwrap_or_else(|| on_native(super::pthread::attach_late));
+        if let Some(result) = cluster_futex(context, home, record, [a, b, c, d, f]) {
+            return result_of(result);
+        }
+        // The kernel must know all waiters at home by one key: wakes from other nodes are private.
+        let private = b | libc::FUTEX_PRIVATE_FLAG as usize;
+        // SAFETY: the caller's promise; the words lie in this process's memory.
+        return result_of(unsafe { raw::syscall(number, [a, private, c, d, e, f]) });
     }
     // SAFETY: the caller's promise.
     result_of(unsafe { raw::syscall(number, [a, b, c, d, e, f]) })
@@ -81,8 +86,8 @@ fn cluster_futex(
             }
             Some(wake(context, record, word, value as u32, bits))
         }
-        _ if here => None,
-        // FUTEX_REQUEUE and the priority-inheritance calls on memory of another node.
+        _ if here && remote_waiters() == 0 => None,
+        // FUTEX_REQUEUE and the priority-inheritance calls between nodes.
         _ => Some(-(libc::ENOSYS as isize)),
     }
 }

@@ -22,6 +22,7 @@ pub fn keep() {
         fd::keep(),
         futex::syscall as *const (),
         pthread::pthread_create as *const (),
+        pthread::pthread_getattr_np as *const (),
         exit::exit as *const (),
         environment::setenv as *const (),
         environment::unsetenv as *const (),

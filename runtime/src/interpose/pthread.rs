@@ -109,8 +109,11 @@ fn create(bytes: u64, detached: bool, start: Start, argument: *mut c_void) -> Re
     let mut attributes = core::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
     // SAFETY: initialises the attributes.
     unsafe { libc::pthread_attr_init(attributes.as_mut_ptr()) };
+    // The thread-locals lie on this stack as well.
+    let native_bytes =
+        NATIVE_STACK_BYTES + (crate::boot::tls_bytes() as usize).next_multiple_of(NATIVE_STACK_BYTES);
     // SAFETY: initialised above.
-    unsafe { libc::pthread_attr_setstacksize(attributes.as_mut_ptr(), NATIVE_STACK_BYTES) };
+    unsafe { libc::pthread_attr_setstacksize(attributes.as_mut_ptr(), native_bytes) };
     if detached {
         // SAFETY: initialised above.
         unsafe { libc::pthread_attr_setdetachstate(attributes.as_mut_ptr(), libc::PTHREAD_CREATE_DETACHED) };
@@ -135,22 +138,31 @@ fn create(bytes: u64, detached: bool, start: Start, argument: *mut c_void) -> Re
 
 /// The start routine of every user thread.
 extern "C-unwind" fn run(begin: *mut c_void) -> *mut c_void {
-    let (start, argument, stack, record) = {
+    let (start, argument, top, record) = {
         let _runtime = alloc::enter();
         // SAFETY: `create` gave this thread a leaked box of this type.
         let begin = unsafe { Box::from_raw(begin.cast::<Begin>()) };
         let Begin { start, argument, stack } = *begin;
-        (start, argument, stack, record::attach())
+        let (top, record) = (stack.top(), record::attach());
+        record.keep_stack(stack);
+        (start, argument, top, record)
     };
     count_thread();
     at_thread_end();
     // SAFETY: the stack belongs to this thread alone; the record's word is its own.
-    let result = unsafe { dstd_stack_enter(start, argument, stack.top(), record.native_sp()) };
+    let result = unsafe { dstd_stack_enter(start, argument, top, record.native_sp()) };
     // The thread is back on its native stack: its thread-locals are dropped here.
     record.leave_user_stack();
-    let _runtime = alloc::enter();
-    stack.give_back();
     result
+}
+
+/// Gives a record to a thread that was not started here: before the other nodes were joined, by
+/// libc itself, or one that is past its end and runs a C library's handlers. Runtime code.
+pub(super) fn attach_late() -> &'static record::Record {
+    ship::thread_started(context::me());
+    let record = record::attach();
+    at_thread_end();
+    record
 }
 
 /// Has the record taken away after the thread's thread-locals are dropped.
@@ -178,4 +190,34 @@ unsafe extern "C" fn ended(_: *mut c_void) {
     let _runtime = alloc::enter();
     ship::thread_ended(context::me());
     record::detach();
+}
+
+type GetAttributes = unsafe extern "C" fn(libc::pthread_t, *mut libc::pthread_attr_t) -> c_int;
+
+static NEXT_GETATTR: Next = Next::new(c"pthread_getattr_np");
+
+/// libc's `pthread_getattr_np`: the stack of the running user thread is the one in the partition.
+///
+/// # Safety
+/// - As libc's.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn pthread_getattr_np(
+    thread: libc::pthread_t,
+    attributes: *mut libc::pthread_attr_t,
+) -> c_int {
+    // SAFETY: libc's function of this name has this type.
+    let next = unsafe { core::mem::transmute::<*mut c_void, GetAttributes>(NEXT_GETATTR.get()) };
+    // SAFETY: the caller's promise.
+    let error = unsafe { next(thread, attributes) };
+    // SAFETY: the running thread's own identity.
+    let own = unsafe { libc::pthread_self() } == thread;
+    let Some((start, bytes)) =
+        record::current().filter(|_| error == 0 && own).and_then(record::Record::stack)
+    else {
+        return error;
+    };
+    // SAFETY: just initialised by libc; the range is the thread's own stack.
+    unsafe { libc::pthread_attr_setstack(attributes, start as *mut c_void, bytes as usize) };
+    // SAFETY: as above; the guard lies below the range.
+    unsafe { libc::pthread_attr_setguardsize(attributes, dstd_addr::PAGE_BYTES as usize) }
 }

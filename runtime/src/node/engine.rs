@@ -150,8 +150,8 @@ impl Engine {
                 fds.push(readable(self.memory.uffd().as_raw_fd()));
                 fds.push(readable(self.event.as_raw_fd()));
             }
-            let timeout =
-                self.pages.deadline().map(|at| Duration::from_nanos(at.saturating_sub(raw::now_ns())));
+            let deadline = [self.pages.deadline(), self.lost_deadline()].into_iter().flatten().min();
+            let timeout = deadline.map(|at| Duration::from_nanos(at.saturating_sub(raw::now_ns())));
             if let Err(error) = waiter.sleep(fds, timeout) {
                 stop!(fatal::INTERNAL, "cannot wait for events: {error}");
             }
@@ -204,6 +204,13 @@ impl Engine {
                 }
                 self.send(out, to, Message::Ship { op: op as u16, id, arg }, &body);
             }
+            Request::Local { task, expect } => {
+                if let Some((answer, shipped)) = expect {
+                    self.shipped.insert(answer, shipped);
+                }
+                self.hand_over(task);
+            }
+            Request::Ended { id } => self.ended(id, &[]),
             Request::Goodbye { kind, origin, code, wait } => {
                 self.start_goodbye(out, kind, origin, code, wait)
             }
@@ -243,6 +250,7 @@ impl Engine {
     }
 
     fn timers(&mut self, out: &mut dyn Transport) -> usize {
+        self.lost_timer();
         match self.pages.deadline() {
             Some(at) if at <= raw::now_ns() => {
                 self.page(out, page::Input::Tick, &[]);

@@ -1,6 +1,6 @@
 //! The engine's part in the life of the program: shipped work, the end, lost peers, strays.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{Ordering, fence};
 
 use dstd_addr::{GlobalAddr, Kind, NodeId, NodeSet};
 use dstd_control::stats::ExitKind;
@@ -20,6 +20,8 @@ pub(super) struct Ending {
     said: bool,
     /// Node 0: who has not answered yet, and which thread waits for it.
     waits: Option<(NodeSet, &'static Wait)>,
+    /// A node that has left without a word from node 0, and until when that word may still come.
+    lost: Option<(NodeId, u64)>,
 }
 
 impl Engine {
@@ -70,14 +72,37 @@ impl Engine {
             self.heard_goodbye(peer);
             return;
         }
-        self.context.stats.peak_rss_bytes.store(peak_rss_bytes(), Ordering::Relaxed);
-        self.context.stats.lost(peer.0);
         if self.context.config.verbose {
             let line =
                 fatal::Line::new(format_args!("dstd: node {} lost node {peer}: {why}\n", self.context.me));
             raw::write_stderr(line.bytes());
         }
+        if peer == NodeId::ZERO || self.context.me == NodeId::ZERO {
+            self.lost(peer);
+        }
+        // It may have heard a goodbye that this node has not read yet.
+        self.ending.lost.get_or_insert((peer, raw::now_ns() + GOODBYE_COMES_NS));
+    }
+
+    fn lost(&self, peer: NodeId) -> ! {
+        self.context.stats.peak_rss_bytes.store(peak_rss_bytes(), Ordering::Relaxed);
+        self.context.stats.lost(peer.0);
         raw::exit_now(fatal::INTERNAL)
+    }
+
+    /// When [`Engine::lost_timer`] has something to do.
+    pub(super) fn lost_deadline(&self) -> Option<u64> {
+        self.ending.lost.filter(|_| !self.ending.said).map(|(_, until)| until)
+    }
+
+    /// Ends this node when another one has left and no goodbye came.
+    pub(super) fn lost_timer(&self) {
+        if let Some((peer, until)) = self.ending.lost
+            && !self.ending.said
+            && until <= raw::now_ns()
+        {
+            self.lost(peer);
+        }
     }
 
     fn heard_goodbye(&mut self, peer: NodeId) {
@@ -101,6 +126,7 @@ impl Engine {
             Op::Detach => self.hand_over(Task::Detach { id }),
             Op::AskHandle => self.hand_over(Task::AskHandle { from, id, answer: arg }),
             Op::Environment => self.hand_over(Task::Environment { from, id, body: body.to_vec() }),
+            Op::Follow => self.hand_over(Task::Follow { from, id, body: body.to_vec() }),
             Op::Exit => self.hand_over(Task::Exit { origin: from, code: arg as u32 as i32 }),
             Op::Spawned => self.spawned(id, arg),
             Op::Ended => self.ended(id, body),
@@ -128,12 +154,12 @@ impl Engine {
                 self.ending.said = true;
                 let kind = if body.first() == Some(&1) { ExitKind::Exit } else { ExitKind::Main };
                 self.goodbye_stats(kind, NodeId(id as u16), arg as u32 as i32);
-                self.send(out, from, Message::Ship { op: Op::Goodbye as u16, id, arg }, &[]);
+                self.hand_over(Task::Leave { id, arg });
             }
         }
     }
 
-    fn hand_over(&self, task: Task) {
+    pub(super) fn hand_over(&self, task: Task) {
         if self.tasks.send(task).is_err() {
             stop!(fatal::INTERNAL, "the spawner thread of node {} is gone", self.context.me);
         }
@@ -149,12 +175,13 @@ impl Engine {
         }
     }
 
-    fn ended(&mut self, id: u64, body: &[u8]) {
+    pub(super) fn ended(&mut self, id: u64, body: &[u8]) {
         let Some(shipped) = self.shipped.remove(&id) else { return };
         // Set once: a closure runs at most once (SHIP-2), so one result comes.
         drop(shipped.result.set(body.to_vec()));
         shipped.wait.set(ShipState::ENDED, 0);
         // SeqCst: either the detaching thread sees `ENDED`, or this sees `detached`.
+        fence(Ordering::SeqCst);
         if shipped.detached.load(Ordering::SeqCst) {
             self.hand_over(Task::DropResult { shipped });
         }
@@ -217,5 +244,7 @@ pub(crate) fn goodbye(kind: ExitKind, origin: NodeId, code: i32) {
     });
 }
 
+/// How long a goodbye of node 0 may come later than the end of a node that has heard it.
+const GOODBYE_COMES_NS: u64 = 200_000_000;
 /// How long node 0 waits for the others to hear that the program has ended.
 const GOODBYE_NS: u64 = 2_000_000_000;

@@ -7,7 +7,7 @@ use dstd_control::stats::ExitKind;
 
 use super::Shipped;
 use crate::record::Wait;
-use crate::ship::Op;
+use crate::ship::{Op, Task};
 
 /// One request.
 #[derive(Debug)]
@@ -22,6 +22,10 @@ pub(crate) enum Request {
     Free { home: NodeId, addrs: Vec<u64> },
     /// Say something about shipped work; `expect` is told what comes back under its id.
     Ship { to: NodeId, op: Op, id: u64, arg: u64, body: Vec<u8>, expect: Option<(u64, Arc<Shipped>)> },
+    /// Have the spawner thread of this node do something; `expect` is told its end.
+    Local { task: Task, expect: Option<(u64, Arc<Shipped>)> },
+    /// It is done.
+    Ended { id: u64 },
     /// The program ends: tell everybody, then set `wait` to 1.
     Goodbye { kind: ExitKind, origin: NodeId, code: i32, wait: &'static Wait },
 }

@@ -39,6 +39,12 @@ pub(crate) struct Shipped {
 }
 
 impl Shipped {
+    /// For work that answers with nothing but its end.
+    pub(crate) fn without_result() -> Shipped {
+        unsafe fn nothing(_: *mut u8) {}
+        Shipped::new(nothing, std::alloc::Layout::new::<()>())
+    }
+
     pub(crate) fn new(drop_result: unsafe fn(*mut u8), layout: std::alloc::Layout) -> Shipped {
         Shipped {
             wait: Wait::new(),

@@ -99,8 +99,12 @@ impl Memory {
     /// `Output::Unmap`.
     pub(crate) fn unmap(&mut self, first: PageNo, count: u16) {
         let (start, len) = span(first, count);
-        if self.backing(first) == Backing::OwnAnonymous {
-            self.populate(first, count);
+        match self.backing(first) {
+            Backing::OwnAnonymous => self.populate(first, count),
+            // A page that is not in the page cache would be made there by the next touch, without an
+            // event. Reading the alias also waits for a first touch that is under way.
+            Backing::OwnHeap => self.cache(first, count),
+            Backing::Foreign => {}
         }
         // SAFETY: the range is global memory that the engine owns by its directory (PAGE-1): the
         // bytes are elsewhere or worthless. No Rust object of the runtime lies there.
@@ -164,11 +168,8 @@ impl Memory {
         let (start, len) = span(page, 1);
         let mapped = match self.backing(page) {
             Backing::OwnHeap => {
-                if let Some(alias) = alloc::reservation().alias(page.addr()) {
-                    // The page cache must hold the page before it can be mapped.
-                    // SAFETY: the alias covers the own heap and is always readable.
-                    let _byte: u8 = unsafe { alias.as_ptr().read_volatile() };
-                }
+                // Only what the page cache holds can be mapped.
+                self.cache(page, 1);
                 self.uffd.resume(start, len, writable)
             }
             Backing::OwnAnonymous => self.uffd.zero(start, len),
@@ -178,6 +179,16 @@ impl Memory {
             Err(error) if error.raw_os_error() != Some(libc::EEXIST) => done("resolve", page, Err(error)),
             _ if writable => done("resolve", page, self.uffd.write_protect(start, len, false)),
             _ => done("resolve", page, self.uffd.wake(start, len)),
+        }
+    }
+
+    /// Makes own heap pages present in the page cache.
+    fn cache(&self, first: PageNo, count: u16) {
+        for offset in 0..u64::from(count) {
+            if let Some(alias) = alloc::reservation().alias(first.plus(offset).addr()) {
+                // SAFETY: the alias covers the own heap and is always readable.
+                let _byte: u8 = unsafe { alias.as_ptr().read_volatile() };
+            }
         }
     }
 

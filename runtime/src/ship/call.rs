@@ -1,19 +1,20 @@
-//! `call`: a closure on a pool thread of another node.
+//! `call`: a closure on a pool thread of another node; and other user code that nobody waits for.
 //!
 //! The pool grows by a thread whenever a call finds nobody idle, so a call that waits for
 //! another call always progresses; a thread that was idle for long ends.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use dstd_addr::NodeId;
 
 use super::remote::send;
-use super::spawner::{Arrived, restore_signals};
+use super::spawner::{Arrived, drop_result, restore_signals};
 use super::{Job, Op};
 use crate::alloc;
-use crate::node::ShipState;
+use crate::interpose;
+use crate::node::{ShipState, Shipped};
 use crate::record::Wait;
 use crate::stack::on_native;
 
@@ -42,18 +43,29 @@ pub(crate) unsafe fn call(node: NodeId, job: Job, closure: *const u8, result: *m
     });
 }
 
+/// User code for a pool thread.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// A call of another node.
+    Call(Arrived),
+    /// The result of a detached thread has come.
+    Drop(Arc<Shipped>),
+    /// Another node has called `exit`.
+    Exit { origin: NodeId, code: i32 },
+}
+
 struct Pool {
-    calls: VecDeque<Arrived>,
+    calls: VecDeque<Work>,
     idle: usize,
 }
 
 static POOL: Mutex<Pool> = Mutex::new(Pool { calls: VecDeque::new(), idle: 0 });
 static CALLED: Condvar = Condvar::new();
 
-/// Spawner thread: a call has arrived.
-pub(super) fn arrived(call: Arrived) {
+/// Spawner thread: has a pool thread do `work`.
+pub(super) fn give(work: Work) {
     let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-    pool.calls.push_back(call);
+    pool.calls.push_back(work);
     if pool.idle >= pool.calls.len() {
         CALLED.notify_one();
         return;
@@ -61,23 +73,36 @@ pub(super) fn arrived(call: Arrived) {
     drop(pool);
     let _user = alloc::leave();
     if let Err(error) = std::thread::Builder::new().name("dstd-call".to_owned()).spawn(worker) {
-        crate::fatal::stop!(crate::fatal::INTERNAL, "cannot start a thread for a call: {error}");
+        crate::fatal::stop!(crate::fatal::INTERNAL, "cannot start a pool thread: {error}");
     }
 }
 
 fn worker() {
     restore_signals();
-    while let Some(call) = on_native(next) {
-        let answer = call.run();
-        on_native(|| answer.send());
+    while let Some(work) = on_native(next) {
+        match work {
+            Work::Call(call) => {
+                let answer = call.run();
+                on_native(|| answer.send());
+            }
+            Work::Drop(shipped) => {
+                if let Some(result) = shipped.result.get()
+                    && shipped.take_result()
+                {
+                    drop_result(&shipped, result);
+                }
+                on_native(|| drop(shipped));
+            }
+            Work::Exit { origin, code } => interpose::exit_for(origin, code),
+        }
     }
 }
 
-fn next() -> Option<Arrived> {
+fn next() -> Option<Work> {
     let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
-        if let Some(call) = pool.calls.pop_front() {
-            return Some(call);
+        if let Some(work) = pool.calls.pop_front() {
+            return Some(work);
         }
         pool.idle += 1;
         let (back, timeout) = CALLED.wait_timeout(pool, IDLE).unwrap_or_else(PoisonError::into_inner);

@@ -12,8 +12,6 @@ pub(crate) struct Job {
     pub(crate) run: unsafe fn(closure: *mut u8, result: *mut u8),
     /// Drops a result that nobody joined.
     pub(crate) drop_result: unsafe fn(*mut u8),
-    /// Drops a closure that never ran.
-    pub(crate) drop_closure: unsafe fn(*mut u8),
     /// Size and alignment of the closure.
     pub(crate) closure: Layout,
     /// Size and alignment of the result.

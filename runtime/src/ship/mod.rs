@@ -12,6 +12,7 @@
 //! | joined or detached | `Detach` | spawner | target |
 
 mod call;
+mod environment;
 mod job;
 mod op;
 mod placement;
@@ -20,12 +21,13 @@ mod spawner;
 mod wire;
 
 pub(crate) use call::call;
+pub(crate) use environment::change as change_environment;
 pub(crate) use job::Job;
 pub(crate) use op::{Op, Task};
 pub(crate) use placement::{choose, here, nodes, parallelism};
 pub(crate) use placement::{set_parallelism, thread_ended, thread_started};
 pub(crate) use remote::{Remote, spawn};
-pub(crate) use spawner::{set_environment, start as start_spawner};
+pub(crate) use spawner::start as start_spawner;
 
 use core::sync::atomic::{AtomicU64, Ordering};
 

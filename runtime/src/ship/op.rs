@@ -32,14 +32,17 @@ pub(crate) enum Op {
     WhatIs = 10,
     /// The answer.
     ThisIs = 11,
-    /// Change the environment or the working directory as the body says; answered by `Ended`.
+    /// To node 0: have all nodes change the environment or the working directory as the body says;
+    /// answered by `Ended`.
     Environment = 12,
+    /// From node 0: make that change; answered by `Ended`.
+    Follow = 13,
 }
 
 impl Op {
     /// The operation with this number.
     pub(crate) fn from_wire(op: u16) -> Option<Op> {
-        const ALL: [Op; 12] = [
+        const ALL: [Op; 13] = [
             Op::Spawn,
             Op::Spawned,
             Op::Ended,
@@ -52,6 +55,7 @@ impl Op {
             Op::WhatIs,
             Op::ThisIs,
             Op::Environment,
+            Op::Follow,
         ];
         ALL.into_iter().find(|known| *known as u16 == op)
     }
@@ -65,6 +69,8 @@ pub(crate) enum Task {
     Detach { id: u64 },
     AskHandle { from: NodeId, id: u64, answer: u64 },
     Environment { from: NodeId, id: u64, body: Vec<u8> },
+    Follow { from: NodeId, id: u64, body: Vec<u8> },
     Exit { origin: NodeId, code: i32 },
+    Leave { id: u64, arg: u64 },
     DropResult { shipped: Arc<Shipped> },
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{Ordering, fence};
 use std::thread::Thread;
 
 use dstd_addr::NodeId;
@@ -37,6 +37,13 @@ pub(crate) struct Remote {
 /// # Safety
 /// - `closure` points to a closure of the type that `job` was made for. On success it is moved out.
 pub(crate) unsafe fn spawn(node: NodeId, job: Job, closure: *const u8) -> io::Result<Remote> {
+    // Closures are small (large ones are boxed); only a name can be long.
+    if job.name.as_ref().is_some_and(|name| name.len() > NAME_BYTES_MAX) {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the thread's name is too long to be shipped",
+        ));
+    }
     on_native(|| {
         // SAFETY: the caller says that `closure` is valid for its layout.
         let (id, shipped) = unsafe { send(node, Op::Spawn, &job, closure) };
@@ -48,6 +55,9 @@ pub(crate) unsafe fn spawn(node: NodeId, job: Job, closure: *const u8) -> io::Re
         Ok(Remote { node, id, shipped, handle: OnceLock::new() })
     })
 }
+
+/// Far more than a system shows of a name, far less than a message holds.
+const NAME_BYTES_MAX: usize = 1 << 20;
 
 /// Sends a job; what comes back arrives in the returned `Shipped`. Runtime code.
 ///
@@ -155,8 +165,9 @@ impl Remote {
 
 impl Drop for Remote {
     fn drop(&mut self) {
-        // SeqCst: either this sees `ENDED`, or the engine sees `detached`.
         self.shipped.detached.store(true, Ordering::SeqCst);
+        // SeqCst: either this sees `ENDED`, or the engine sees `detached`.
+        fence(Ordering::SeqCst);
         if self.shipped.wait.state() == ShipState::ENDED
             && let Some(result) = self.shipped.result.get()
             && self.shipped.take_result()

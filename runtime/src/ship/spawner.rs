@@ -4,22 +4,20 @@
 
 use std::alloc::Layout;
 use std::collections::HashMap;
-use std::ffi::OsString;
 use std::io;
-use std::os::unix::ffi::OsStringExt;
+use std::sync::OnceLock;
 use std::sync::mpsc::Receiver;
-use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
 
 use dstd_addr::NodeId;
 
+use super::call::Work;
 use super::remote::push;
-use super::{Job, Op, Task, call, fresh_id, wire};
+use super::{Job, Op, Task, call, environment, wire};
 use crate::fatal::{self, stop};
 use crate::node::{Request, Shipped};
-use crate::record::Wait;
 use crate::stack::on_native;
-use crate::{alloc, context, interpose, raw, record};
+use crate::{alloc, context, record};
 
 /// The signal mask with which the process started: that of every user thread.
 static SIGNALS: OnceLock<libc::sigset_t> = OnceLock::new();
@@ -54,7 +52,7 @@ pub(super) fn restore_signals() {
 fn perform(task: Task, handles: &mut HashMap<u64, Thread>) {
     match task {
         Task::Spawn { from, id, body } => spawn(Arrived { from, id, body }, handles),
-        Task::Call { from, id, body } => call::arrived(Arrived { from, id, body }),
+        Task::Call { from, id, body } => call::give(Work::Call(Arrived { from, id, body })),
         Task::Detach { id } => drop(handles.remove(&id)),
         Task::AskHandle { from, id, answer: under } => {
             let Some(handle) = handles.get(&id) else {
@@ -70,32 +68,31 @@ fn perform(task: Task, handles: &mut HashMap<u64, Thread>) {
             let bytes: [u8; size_of::<Thread>()] = unsafe { core::mem::transmute(handle) };
             answer(from, Op::Handle, under, bytes.to_vec());
         }
-        Task::Environment { from, id, body } => {
-            if let Err(error) = change_environment(&body) {
-                stop!(fatal::CANNOT, "node {} cannot follow node {from}: {error}", context::me());
-            }
+        Task::Environment { from, id, body } => environment::order(from, id, &body),
+        Task::Follow { from, id, body } => {
+            environment::follow(&body);
             answer(from, Op::Ended, id, Vec::new());
         }
-        Task::Exit { origin, code } => interpose::exit_for(origin, code),
-        Task::DropResult { shipped } => {
-            let _user = alloc::leave();
-            let dropped = std::thread::Builder::new().spawn(move || {
-                restore_signals();
-                if let Some(result) = shipped.result.get()
-                    && shipped.take_result()
-                {
-                    drop_result(&shipped, result);
-                }
-                on_native(|| drop(shipped));
+        Task::Exit { origin, code } => call::give(Work::Exit { origin, code }),
+        Task::DropResult { shipped } => call::give(Work::Drop(shipped)),
+        Task::Leave { id, arg } => {
+            let user = alloc::leave();
+            // SAFETY: flushes all streams of C, as this node's own exit would.
+            unsafe { libc::fflush(core::ptr::null_mut()) };
+            drop(user);
+            push(Request::Ship {
+                to: NodeId::ZERO,
+                op: Op::Goodbye,
+                id,
+                arg,
+                body: Vec::new(),
+                expect: None,
             });
-            if let Err(error) = dropped {
-                stop!(fatal::INTERNAL, "cannot start a thread to drop a result: {error}");
-            }
         }
     }
 }
 
-fn answer(to: NodeId, op: Op, id: u64, body: Vec<u8>) {
+pub(super) fn answer(to: NodeId, op: Op, id: u64, body: Vec<u8>) {
     push(Request::Ship { to, op, id, arg: 0, body, expect: None });
 }
 
@@ -249,68 +246,4 @@ pub(super) fn drop_result(shipped: &Shipped, bytes: &[u8]) {
     // SAFETY: the buffer holds a result of the type that `drop_result` was made for, and
     // `Shipped::take_result` lets only one caller come here.
     unsafe { (shipped.drop_result)(buffer.start) };
-}
-
-/// Makes all other nodes follow a change of the environment (`name`, `value` or removal) or of
-/// the working directory (empty name). Called on the thread that changed it; returns when all
-/// have followed.
-pub(crate) fn set_environment(name: &[u8], value: Option<&[u8]>) {
-    let Some(context) = context::cluster() else { return };
-    let mut body = (name.len() as u64).to_le_bytes().to_vec();
-    body.extend_from_slice(name);
-    body.push(u8::from(value.is_some()));
-    body.extend_from_slice(value.unwrap_or_default());
-    let others = (0..context.layout.nodes()).map(NodeId).filter(|&node| node != context.me);
-    let waits: Vec<Arc<Shipped>> = others
-        .map(|node| {
-            let shipped = Arc::new(Shipped::new(no_result, Layout::new::<()>()));
-            let id = fresh_id();
-            let expect = Some((id, Arc::clone(&shipped)));
-            push(Request::Ship { to: node, op: Op::Environment, id, arg: 0, body: body.clone(), expect });
-            shipped
-        })
-        .collect();
-    let deadline = raw::now_ns() + FOLLOW_NS;
-    for shipped in waits {
-        if shipped.wait.wait_while(Wait::PENDING, Some(deadline)) == Wait::PENDING {
-            stop!(
-                fatal::CANNOT,
-                "another node did not follow a change of the environment within 10 s: \
-                 do two nodes change it at the same time?"
-            );
-        }
-    }
-}
-
-/// Two nodes that change the environment at once wait for each other's lock of std for ever.
-const FOLLOW_NS: u64 = 10_000_000_000;
-
-unsafe fn no_result(_: *mut u8) {}
-
-fn change_environment(body: &[u8]) -> Result<(), String> {
-    let parse = || {
-        let (len, rest) = body.split_first_chunk::<8>()?;
-        let (name, rest) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*len)).ok()?)?;
-        let (set, value) = rest.split_first()?;
-        Some((name, (*set != 0).then_some(value)))
-    };
-    let (name, value) = parse().ok_or("a malformed change of the environment")?;
-    let name = OsString::from_vec(name.to_vec());
-    let value = value.map(|value| OsString::from_vec(value.to_vec()));
-    match (name.is_empty(), value) {
-        (true, Some(directory)) => std::env::set_current_dir(&directory)
-            .map_err(|error| format!("cannot change to {}: {error}", directory.display())),
-        (true, None) => Err("a malformed change of the environment".to_owned()),
-        (false, Some(value)) => {
-            // SAFETY: the program's own `set_var` promised that nobody reads the environment behind
-            // std's lock meanwhile, for all its threads; std's lock on this node is taken by `set_var`.
-            unsafe { std::env::set_var(&name, &value) };
-            Ok(())
-        }
-        (false, None) => {
-            // SAFETY: as above.
-            unsafe { std::env::remove_var(&name) };
-            Ok(())
-        }
-    }
 }

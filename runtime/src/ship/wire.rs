@@ -1,8 +1,8 @@
 //! A [`Job`] and its closure as the body of a message.
 //!
 //! ```text
-//! 0        8        16       24       32       40       48       56       64        72
-//! | run    | drop r | drop c | size c | align c| size r | align r| stack  | name len| name | closure
+//! 0        8        16       24       32       40       48       56        64
+//! | run    | drop r | size c | align c| size r | align r| stack  | name len| name | closure
 //! ```
 //! Little endian; `stack` is 0 when not asked for; `name len` is `u64::MAX` for no name.
 //! The bytes come from an authenticated node that runs the same binary (SHIP-1).
@@ -11,14 +11,13 @@ use std::alloc::Layout;
 
 use super::Job;
 
-const FIELDS: usize = 9;
+const FIELDS: usize = 8;
 
 pub(super) fn encode(job: &Job, closure: &[u8]) -> Vec<u8> {
     let name = job.name.as_deref();
     let fields: [u64; FIELDS] = [
         job.run as usize as u64,
         job.drop_result as usize as u64,
-        job.drop_closure as usize as u64,
         job.closure.size() as u64,
         job.closure.align() as u64,
         job.result.size() as u64,
@@ -37,9 +36,9 @@ pub(super) fn encode(job: &Job, closure: &[u8]) -> Vec<u8> {
 pub(super) fn decode(body: &[u8]) -> Option<(Job, usize)> {
     let field = |at: usize| Some(u64::from_le_bytes(body.get(at * 8..at * 8 + 8)?.try_into().ok()?));
     let layout = |at: usize| Layout::from_size_align(field(at)? as usize, field(at + 1)? as usize).ok();
-    let (closure, result) = (layout(3)?, layout(5)?);
+    let (closure, result) = (layout(2)?, layout(4)?);
     let mut at = FIELDS * 8;
-    let name = match field(8)? {
+    let name = match field(7)? {
         u64::MAX => None,
         len => {
             let end = at.checked_add(usize::try_from(len).ok()?)?;
@@ -51,11 +50,10 @@ pub(super) fn decode(body: &[u8]) -> Option<(Job, usize)> {
     if body.len() - at != closure.size() {
         return None;
     }
-    let stack_size = Some(field(7)? as usize).filter(|&size| size != 0);
+    let stack_size = Some(field(6)? as usize).filter(|&size| size != 0);
     let job = Job {
         run: function(field(0)?)?,
         drop_result: function(field(1)?)?,
-        drop_closure: function(field(2)?)?,
         closure,
         result,
         name,
@@ -99,7 +97,6 @@ mod tests {
         Job {
             run,
             drop_result: drop_it,
-            drop_closure: drop_it,
             closure: Layout::new::<[u64; 2]>(),
             result: Layout::new::<u16>(),
             name: name.map(str::to_owned),

@@ -8,10 +8,12 @@
 use core::ffi::c_void;
 use core::mem::{ManuallyDrop, MaybeUninit};
 
+use dstd_addr::Layout;
+
 use super::dstd_stack_enter;
-use crate::alloc;
 use crate::fatal::StopOnUnwind;
 use crate::record;
+use crate::{alloc, context};
 
 struct Call<F, R> {
     function: ManuallyDrop<F>,
@@ -36,7 +38,8 @@ extern "C-unwind" fn run<F: FnOnce() -> R, R>(call: *mut c_void) -> *mut c_void 
 pub(crate) fn on_native<R>(function: impl FnOnce() -> R) -> R {
     let _runtime = alloc::enter();
     let record = record::current();
-    let top = record.map_or(0, |record| record.leave_user_stack());
+    // A thread that ends by `pthread_exit` is on its native stack without having returned to it.
+    let top = record.filter(|_| on_user_stack()).map_or(0, record::Record::leave_user_stack);
     if top == 0 {
         return function();
     }
@@ -47,6 +50,11 @@ pub(crate) fn on_native<R>(function: impl FnOnce() -> R) -> R {
     }
     // SAFETY: `run` has written the result before it returned.
     unsafe { call.result.assume_init() }
+}
+
+fn on_user_stack() -> bool {
+    let here = 0_u8;
+    Layout::stacks(context::me()).contains(&((&raw const here).addr() as u64))
 }
 
 fn enter<F: FnOnce() -> R, R>(call: &mut Call<F, R>, top: usize) {

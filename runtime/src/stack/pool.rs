@@ -30,14 +30,15 @@ impl UserStack {
     ///
     /// Runtime code: called with the runtime flag set, on a native stack.
     pub(crate) fn take(bytes: u64) -> Option<UserStack> {
-        let bytes = bytes.next_multiple_of(PAGE_BYTES) + PAGE_BYTES;
+        let range = Layout::stacks(context::me());
+        // Few sizes, so that ended threads' stacks serve new ones.
+        let bytes = bytes.max(PAGE_BYTES).checked_next_power_of_two()?.checked_add(PAGE_BYTES)?;
         let mut pool = POOL.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(at) = pool.free.iter().position(|stack| stack.bytes == bytes) {
             return Some(pool.free.swap_remove(at));
         }
-        let range = Layout::stacks(context::me());
         let start = range.start + pool.used;
-        if start + bytes > range.end {
+        if bytes > range.end - start {
             return None;
         }
         pool.used += bytes;
@@ -51,6 +52,11 @@ impl UserStack {
     /// The end of the stack, where the stack pointer starts; 16-byte aligned.
     pub(crate) fn top(&self) -> usize {
         (self.start + self.bytes) as usize
+    }
+
+    /// First address above the guard page, and size.
+    pub(crate) fn usable(&self) -> (u64, u64) {
+        (self.start + PAGE_BYTES, self.bytes - PAGE_BYTES)
     }
 
     /// Gives the stack back for the next thread. Runtime code, as [`UserStack::take`].

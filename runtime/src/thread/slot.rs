@@ -113,7 +113,6 @@ where
     ship::Job {
         run: run::<F, T>,
         drop_result: drop_in_place::<Result<T>>,
-        drop_closure: drop_in_place::<F>,
         closure: layout::<F>(),
         result: layout::<Result<T>>(),
         name,
@@ -162,15 +161,16 @@ mod tests {
     use super::*;
     use std::sync::Arc;
 
+    fn job_of<F: FnOnce() -> T, T>(_: &F) -> ship::Job {
+        job::<F, T>(None, None)
+    }
+
     fn round_trip<const BYTES: usize>() {
         let witness = Arc::new(());
         let f = {
             let (witness, bytes) = (Arc::clone(&witness), [7u8; BYTES]);
             move || (witness, bytes)
         };
-        fn job_of<F: FnOnce() -> T, T>(_: &F) -> ship::Job {
-            job::<F, T>(None, None)
-        }
         let job = job_of(&f);
         let mut closure = Slot::full(f);
         let mut result: Slot<Result<(Arc<()>, [u8; BYTES])>> = Slot::empty();
@@ -199,9 +199,6 @@ mod tests {
 
     #[test]
     fn a_panic_becomes_an_error_with_its_payload() {
-        fn job_of<F: FnOnce() -> T, T>(_: &F) -> ship::Job {
-            job::<F, T>(None, None)
-        }
         let f = || std::panic::resume_unwind(Box::new(41u8));
         let job = job_of::<_, String>(&f);
         let mut closure = Slot::full(f);
@@ -218,15 +215,15 @@ mod tests {
         let witness = Arc::new(());
         let f = {
             let witness = Arc::clone(&witness);
-            move || drop(witness)
+            move || witness
         };
-        fn drop_of<F: FnOnce() -> T, T>(_: &F) -> unsafe fn(*mut u8) {
-            job::<F, T>(None, None).drop_closure
-        }
-        let drop_closure = drop_of(&f);
+        let job = job_of(&f);
         let mut closure = Slot::full(f);
-        // SAFETY: the slot holds this closure, which nobody runs.
-        unsafe { drop_closure(closure.bytes()) };
+        let mut result: Slot<Result<Arc<()>>> = Slot::empty();
+        // SAFETY: the slots are a full closure and an empty result of this job.
+        unsafe { (job.run)(closure.bytes(), result.bytes()) };
+        // SAFETY: the slot holds the result, which nobody takes.
+        unsafe { (job.drop_result)(result.bytes()) };
         assert_eq!(Arc::strong_count(&witness), 1);
     }
 }

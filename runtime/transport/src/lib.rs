@@ -10,6 +10,7 @@ mod limits;
 pub mod mesh;
 mod outgoing;
 mod queue;
+pub mod shm;
 pub mod stub;
 mod sys;
 pub mod tcp;

@@ -17,6 +17,7 @@ const HELLO: &str = "use NAME::thread;\n\nfn main() {\n    let words = String::f
 /// Measures all.
 pub(crate) fn run(rows: &mut Vec<Row>) -> Verdict {
     hello(rows)?;
+    operations(rows)?;
     word_count(rows)?;
     rows.iter().for_each(Row::show);
     Ok(())
@@ -64,6 +65,40 @@ fn build(package: &Path, name: &str, dependency: &str) -> Verdict<(f64, f64)> {
     }
     let crates = words.lines().filter(|line| line.trim_start().starts_with("Compiling ")).count();
     Ok((crates as f64, seconds))
+}
+
+/// Single operations between two nodes, beside the same on one.
+fn operations(rows: &mut Vec<Row>) -> Verdict {
+    let bin = cargo::build_release(&["compat-tests", "dstd-launch"])?;
+    let alone = measured(&mut Command::new(bin.join("measure")))?;
+    let mut launch = Command::new(bin.join("dstd-launch"));
+    launch.args(["-n", "2", "--transport", "tcp", "--no-direct", "--"]).arg(bin.join("measure"));
+    let between = measured(&mut launch)?;
+    let command = "target/release/dstd-launch -n 2 --transport tcp --no-direct -- target/release/measure";
+    for ((name, [lo, median, hi], count), (_, [_, local, _], _)) in between.into_iter().zip(alone) {
+        let row = Row { range: Some((lo, hi)), count, ..Row::new(name, median, "us", command) };
+        rows.push(row.beside("one node", local));
+    }
+    Ok(())
+}
+
+/// The lines of `measure`: name; smallest, median, largest; how many.
+fn measured(command: &mut Command) -> Verdict<Vec<(String, [f64; 3], usize)>> {
+    let output = command.output().map_err(while_doing(format!("{command:?}")))?;
+    if !output.status.success() {
+        return fail(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)));
+    }
+    let parse = |line: &str| {
+        let mut fields = line.split('\t');
+        let name = fields.next()?.to_owned();
+        let mut number = || fields.next()?.parse::<f64>().ok();
+        Some((name, [number()?, number()?, number()?], number()? as usize))
+    };
+    let lines = String::from_utf8_lossy(&output.stdout).lines().map(parse).collect();
+    match lines {
+        Some(lines) => Ok(lines),
+        None => fail(format!("{command:?} prints something else")),
+    }
 }
 
 /// The word count on one and on three nodes, beside std.

@@ -50,7 +50,8 @@ pub(crate) fn run(rows: &mut Vec<Row>) -> Verdict {
 /// The rules for one file.
 fn check(name: &str, text: &str, wrong: &mut Vec<String>) {
     let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-    if text.lines().count() >= LINES_FEW && !first.starts_with("//!") {
+    let introduced = first.starts_with("//!") || first.starts_with("#![doc = include_str!");
+    if text.lines().count() >= LINES_FEW && !introduced {
         wrong.push(format!("{name} does not begin with what it is about (//!)"));
     }
     for (number, line) in text.lines().enumerate() {

@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 
-use dstd_addr::{Kind, NodeId, NodeSet, PageNo};
+use dstd_addr::{NodeId, NodeSet, PageNo};
 
 use super::directory::{Busy, Directory, Phase, Request};
 use super::engine::PageEngine;
 use super::io::{Body, Output};
 use super::table::{Access, Local};
+use super::toucher::reads_ahead;
 use super::violation::Violation;
 use crate::{Message, MessageKind};
 
@@ -76,7 +77,10 @@ impl PageEngine {
         page: PageNo,
         out: &mut Vec<Output>,
     ) -> Result<(), Violation> {
-        self.go_on(now_ns, page, out)
+        if self.busy.get(&page).is_some_and(|busy| busy.phase == Phase::Residence) {
+            return self.go_on(now_ns, page, out);
+        }
+        Ok(())
     }
 
     /// Serves `request` now or behind those that came before it.
@@ -309,13 +313,13 @@ impl PageEngine {
         if expected(self.busy.get(&page)?) { self.busy.remove(&page) } else { None }
     }
 
-    /// Whether all of these pages lie in one region. Statics are asked for one by one.
+    /// Whether all of these pages lie in one region from which several may be asked for at once.
     fn lie_together(&self, first: PageNo, count: u16) -> bool {
         let last = first.plus(u64::from(count - 1));
         let kind = self.config.layout.kind(first.addr().0);
         count == 1
             || (self.home_of(last).is_some()
-                && kind != Kind::Static
+                && reads_ahead(kind)
                 && kind == self.config.layout.kind(last.addr().0))
     }
 }

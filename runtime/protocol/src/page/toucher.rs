@@ -26,7 +26,7 @@ impl PageEngine {
     /// How many pages to ask for: pages of the same region that are in the same state.
     fn window(&mut self, first: PageNo, home: NodeId, access: Access) -> u16 {
         let kind = self.config.layout.kind(first.addr().0);
-        if self.config.window_max == 1 || kind == Kind::Static {
+        if self.config.window_max == 1 || !reads_ahead(kind) {
             return 1;
         }
         let local = self.table.get(first, home).local;
@@ -174,4 +174,10 @@ impl PageEngine {
             out.push(unmap);
         }
     }
+}
+
+/// Whether pages that follow a touched one may be asked for with it. Statics lie too close to
+/// others; between stacks there are guard pages, which nobody may touch, the home included.
+pub(super) const fn reads_ahead(kind: Kind) -> bool {
+    matches!(kind, Kind::Heap(_))
 }
