@@ -51,6 +51,36 @@ fn resident() -> Vec<usize> {
         .collect()
 }
 
+/// Large buffers of one node are grown, shrunk and given back by others.
+pub(crate) fn grow() -> String {
+    const WORDS: u64 = 1 << 20;
+    let nodes = cluster::size();
+    let mut words: Vec<u64> = place::call(cluster::last(), || (0..WORDS).collect());
+    for round in 0..2 * nodes {
+        words = cluster::spawn(round, move || {
+            let next = words.len() as u64;
+            words.extend(next..next + WORDS / 2);
+            words.shrink_to_fit();
+            words.reserve_exact(3 * WORDS as usize);
+            words
+        })
+        .join()
+        .unwrap();
+    }
+    assert!(words.iter().zip(0..).all(|(word, i)| *word == i));
+    words = cluster::spawn(1, move || {
+        words.truncate(5_000);
+        words.shrink_to_fit();
+        words
+    })
+    .join()
+    .unwrap();
+    assert!(words.iter().copied().eq(0..5_000));
+    let zeroed = cluster::spawn(1, || vec![0_u64; WORDS as usize]).join().unwrap();
+    assert!(zeroed.iter().all(|word| *word == 0));
+    format!("{} rounds", 2 * nodes)
+}
+
 struct Counted {
     name: String,
     drops: Arc<AtomicUsize>,

@@ -29,7 +29,7 @@ pub(crate) fn equal() -> String {
     String::from("on all nodes")
 }
 
-/// As `main` changed them before it spawned anything.
+/// As `main` changed them before it spawned anything, and as threads on other nodes changed them later.
 pub(crate) fn changed() -> String {
     set_variable("SCENARIO_CHANGED", "new value");
     env::set_current_dir("/proc").unwrap();
@@ -42,11 +42,28 @@ pub(crate) fn changed() -> String {
         .join()
         .unwrap();
     }
+    for i in 0..cluster::size() {
+        let name = format!("SCENARIO_CHANGED_BY_{i}");
+        cluster::spawn(i, move || {
+            set_variable(&name, "later");
+            env::set_current_dir("/sys").unwrap();
+        })
+        .join()
+        .unwrap();
+        let mine = here();
+        assert_eq!(
+            mine.1.get(&OsString::from(format!("SCENARIO_CHANGED_BY_{i}"))),
+            Some(&OsString::from("later"))
+        );
+        assert_eq!(mine.2, Path::new("/sys"));
+        assert!(cluster::everywhere(|_| here()).iter().all(|other| *other == mine));
+        env::set_current_dir("/proc").unwrap();
+    }
     String::from("on all nodes")
 }
 
 #[expect(unsafe_code, reason = "std offers no safe way")]
 fn set_variable(name: &str, value: &str) {
-    // SAFETY: the program has started no thread yet, so nobody reads the environment meanwhile.
+    // SAFETY: no other thread of the program runs meanwhile: it has none yet, or main waits for this one.
     unsafe { env::set_var(name, value) };
 }

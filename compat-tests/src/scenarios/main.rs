@@ -16,6 +16,7 @@ mod endings;
 mod environment;
 mod files;
 mod foreign_crates;
+mod handles;
 mod litmus;
 mod locks;
 mod output;
@@ -62,6 +63,7 @@ const SCENARIOS: &[(&str, Run)] = &[
     ("two_pages", contention::two_pages),
     ("foreign_drops", drops::foreign_drops),
     ("drop_glue", drops::drop_glue),
+    ("grow", drops::grow),
     ("println_order", output::println_order),
     ("print_partial", output::print_partial),
     ("print_locked", output::print_locked),
@@ -75,6 +77,9 @@ const SCENARIOS: &[(&str, Run)] = &[
     ("thread_many", threads::many),
     ("thread_deep", threads::deep_recursion),
     ("thread_once", threads::at_most_once),
+    ("handles_elsewhere", handles::elsewhere),
+    ("handles_dropped", handles::dropped),
+    ("sizes", handles::sizes),
     ("placement", threads::placement),
     ("parallelism", threads::parallelism),
     ("environment", environment::equal),

@@ -42,6 +42,13 @@ impl Rng {
             std::hint::spin_loop();
         }
     }
+
+    /// As [`Rng::jitter`] every second time, and nothing else.
+    pub(crate) fn jitter_at_times(&mut self) {
+        if self.below(2) == 0 {
+            self.jitter();
+        }
+    }
 }
 
 /// The seed of this run: `DSTD_TEST_SEED`, or a new one. It is printed with the way to replay it.

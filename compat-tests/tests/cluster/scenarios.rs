@@ -31,10 +31,11 @@ scenarios! {
     mpsc_strings mpsc_boxes sync_channel disconnect
     slice_64mib main_locals nested_scopes
     statics_program statics_third statics_big
-    false_sharing two_pages foreign_drops drop_glue
+    false_sharing two_pages foreign_drops drop_glue grow
     println_order print_partial print_locked
     panic_payloads panic_poison panic_unwinds panic_scope
     thread_ids thread_names thread_local_drop thread_many thread_deep thread_once placement
+    handles_elsewhere handles_dropped sizes
     parallelism environment environment_changed
     file_buffers socket_buffers command
     litmus_sb litmus_mp litmus_iriw litmus_cas random_atomics

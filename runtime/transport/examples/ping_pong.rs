@@ -1,4 +1,5 @@
-//! Round trips over loopback TCP between two threads that spin and then sleep.
+//! Round trips between two threads that spin and then sleep, over loopback TCP and over shared
+//! memory by turns, so that both see the same machine.
 //!
 //! `cargo run --release -p dstd-transport --example ping_pong [ROUNDS]`
 
@@ -9,6 +10,7 @@ use std::thread;
 use std::time::Instant;
 
 use dstd_addr::NodeId;
+use dstd_transport::shm::{LinkEnd, Shm, Sizes};
 use dstd_transport::tcp::Tcp;
 use dstd_transport::wait::{Cores, Idle, SPIN_NS_DEFAULT, Waiter};
 use dstd_transport::{Event, HEADER_BYTES, Outbox, Transport, set_body_bytes};
@@ -16,69 +18,102 @@ use dstd_transport::{Event, HEADER_BYTES, Outbox, Transport, set_body_bytes};
 const ZERO: NodeId = NodeId(0);
 const ONE: NodeId = NodeId(1);
 
+/// How often the transports take turns.
+const TURNS: usize = 10;
+
 fn main() -> Result<(), Box<dyn Error>> {
-    let rounds = std::env::args().nth(1).map_or(Ok(20_000), |rounds| rounds.parse())?;
-    println!("{rounds} round trips, microseconds");
-    println!("{:>8} {:>8} {:>8} {:>8} {:>8}", "spin us", "body", "min", "p50", "p99");
+    let rounds: usize = std::env::args().nth(1).map_or(Ok(20_000), |rounds| rounds.parse())?;
+    println!("{rounds} round trips, microseconds (1 MiB: a tenth as many)");
+    println!("{:>8} {:>8} {:>26} {:>26}", "", "", "tcp", "shm");
+    print!("{:>8} {:>8}", "spin us", "body");
+    println!("{0:>9} {1:>8} {2:>8}{0:>9} {1:>8} {2:>8}", " min", "p50", "p99");
     for spin_ns in [0, SPIN_NS_DEFAULT, 1_000_000] {
-        for len in [0, 4096, 65536] {
-            let mut us = measure(rounds, len, spin_ns)?;
-            us.sort_by(f64::total_cmp);
-            let at = |part: f64| us[((us.len() - 1) as f64 * part) as usize];
-            println!("{:>8} {len:>8} {:>8.1} {:>8.1} {:>8.1}", spin_ns / 1000, us[0], at(0.5), at(0.99));
+        for len in [8, 4 << 10, 64 << 10, 1 << 20] {
+            let rounds = if len < 1 << 20 { rounds } else { rounds / 10 };
+            let (mut tcp, mut shm) = (tcp()?, shm()?);
+            let (mut tcp_us, mut shm_us) = (Vec::new(), Vec::new());
+            for _ in 0..TURNS {
+                measure(&mut tcp, rounds / TURNS, len, spin_ns, &mut tcp_us)?;
+                measure(&mut shm, rounds / TURNS, len, spin_ns, &mut shm_us)?;
+            }
+            print!("{:>8} {len:>8}", spin_ns / 1000);
+            for us in [&mut tcp_us, &mut shm_us] {
+                us.sort_by(f64::total_cmp);
+                let at = |part: f64| us[((us.len() - 1) as f64 * part) as usize];
+                print!("{:>9.1} {:>8.1} {:>8.1}", at(0.0), at(0.5), at(0.99));
+            }
+            println!();
         }
     }
     Ok(())
 }
 
-/// The times of `rounds` frames of `len` bytes that come back as they are.
-fn measure(rounds: usize, len: usize, spin_ns: u64) -> Result<Vec<f64>, Box<dyn Error>> {
+fn tcp() -> Result<(Tcp, Tcp), Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let here = TcpStream::connect(listener.local_addr()?)?;
     let (there, _) = listener.accept()?;
-    let mut here = Tcp::new(ZERO, vec![None, Some(here)])?;
-    let mut there = Tcp::new(ONE, vec![Some(there), None])?;
-    let echo = thread::spawn(move || {
-        let mut waiter = Waiter::new(spin_ns, Cores::Enough);
-        while !there.peers().is_empty() {
-            step(&mut there, &mut waiter, &mut |out, event| {
-                if let Event::Frame { from, header, body } = event {
-                    out.send(from, header, &[IoSlice::new(body)]).expect("node 0 waits for the answer");
-                }
-            });
-        }
-    });
-    let mut waiter = Waiter::new(spin_ns, Cores::Enough);
+    Ok((Tcp::new(ZERO, vec![None, Some(here)])?, Tcp::new(ONE, vec![Some(there), None])?))
+}
+
+fn shm() -> Result<(Shm, Shm), Box<dyn Error>> {
+    let (here, there) = LinkEnd::pair(Sizes::default())?;
+    Ok((Shm::new(ZERO, vec![None, Some(here)])?, Shm::new(ONE, vec![Some(there), None])?))
+}
+
+/// Adds the times of `rounds` frames of `len` bytes that come back as they are.
+fn measure<T: Transport + Send>(
+    (here, there): &mut (T, T),
+    rounds: usize,
+    len: usize,
+    spin_ns: u64,
+    us: &mut Vec<f64>,
+) -> Result<(), Box<dyn Error>> {
     let mut header = [0; HEADER_BYTES];
     set_body_bytes(&mut header, u32::try_from(len)?);
     let body = vec![7; len];
-    let mut us = Vec::with_capacity(rounds);
-    for _ in 0..rounds {
-        let start = Instant::now();
-        here.send(ONE, &header, &[IoSlice::new(&body)])?;
-        here.flush();
-        let mut back = false;
-        while !back {
-            step(&mut here, &mut waiter, &mut |_, event| back |= matches!(event, Event::Frame { .. }));
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut waiter = Waiter::new(spin_ns, Cores::Enough);
+            let mut back = 0;
+            let mut waiting = 0;
+            while back < rounds || waiting > 0 {
+                waiting = step(there, &mut waiter, &mut |out, event| {
+                    if let Event::Frame { from, header, body } = event {
+                        out.send(from, header, &[IoSlice::new(body)]).expect("node 0 waits for the answer");
+                        back += 1;
+                    }
+                });
+            }
+        });
+        let mut waiter = Waiter::new(spin_ns, Cores::Enough);
+        for _ in 0..rounds {
+            let start = Instant::now();
+            here.send(ONE, &header, &[IoSlice::new(&body)])?;
+            here.flush();
+            let mut back = false;
+            while !back {
+                step(here, &mut waiter, &mut |_, event| back |= matches!(event, Event::Frame { .. }));
+            }
+            us.push(start.elapsed().as_secs_f64() * 1e6);
         }
-        us.push(start.elapsed().as_secs_f64() * 1e6);
-    }
-    drop(here);
-    echo.join().map_err(|_| "the echo panicked")?;
-    Ok(us)
+        Ok(())
+    })
 }
 
-/// One round of an engine loop.
-fn step(node: &mut Tcp, waiter: &mut Waiter, sink: &mut dyn FnMut(&mut dyn Outbox, Event<'_>)) {
+/// One round of an engine loop; returns the bytes that still wait to be written.
+fn step<T: Transport>(
+    node: &mut T,
+    waiter: &mut Waiter,
+    sink: &mut dyn FnMut(&mut dyn Outbox, Event<'_>),
+) -> usize {
     let events = node.poll(sink);
-    node.flush();
+    let waiting = node.flush();
     if events > 0 {
-        return waiter.active();
+        waiter.active();
+    } else if waiter.idle() == Idle::Sleep {
+        let mut fds = Vec::new();
+        node.fds(&mut fds);
+        waiter.sleep(&mut fds, None).expect("the descriptors are open");
     }
-    if waiter.idle() == Idle::PollAgain {
-        return;
-    }
-    let mut fds = Vec::new();
-    node.fds(&mut fds);
-    waiter.sleep(&mut fds, None).expect("the descriptors are open");
+    waiting
 }

@@ -1,5 +1,7 @@
 //! Shared memory between two processes: sleeping, leaving, and being killed.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::io::{IoSlice, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;

@@ -5,8 +5,9 @@ use std::os::unix::net::UnixStream;
 
 use dstd_addr::NodeId;
 
+use super::end::LinkEnd;
 use super::layout::Sizes;
-use super::link::{LinkEnd, malformed};
+use super::link::malformed;
 use super::sys;
 
 /// What the descriptors travel with: they need at least one byte, and this tells an end of a link

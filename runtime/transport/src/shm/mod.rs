@@ -53,6 +53,7 @@
 mod bell;
 mod copy;
 mod door;
+mod end;
 mod exchange;
 mod layout;
 mod link;
@@ -65,8 +66,8 @@ mod tests;
 mod transport;
 mod wire;
 
+pub use end::LinkEnd;
 pub use exchange::{accept, exchange, offer};
 pub use layout::Sizes;
-pub use link::LinkEnd;
 pub use transport::Shm;
 pub use wire::ShmWire;

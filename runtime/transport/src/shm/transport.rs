@@ -5,7 +5,8 @@ use std::sync::{Arc, Weak};
 
 use dstd_addr::{NodeId, NodeSet};
 
-use super::link::{Link, LinkEnd};
+use super::end::LinkEnd;
+use super::link::Link;
 use super::wire::ShmWire;
 use crate::mesh::Mesh;
 use crate::{Event, Header, Limits, Outbox, SendError, Transport};
@@ -30,7 +31,7 @@ impl Shm {
     /// there is no peer.
     ///
     /// # Errors
-    /// None at present; as for the other transports.
+    /// When the memory of a link cannot be mapped.
     pub fn new(me: NodeId, links: Vec<Option<LinkEnd>>) -> io::Result<Shm> {
         Shm::with_limits(me, links, Limits::default())
     }
@@ -43,7 +44,10 @@ impl Shm {
     /// # Panics
     /// Like [`Mesh::over`].
     pub fn with_limits(me: NodeId, links: Vec<Option<LinkEnd>>, limits: Limits) -> io::Result<Shm> {
-        let shared: Vec<_> = links.into_iter().map(|end| end.map(|end| Arc::new(end.into_link()))).collect();
+        let mut shared = Vec::with_capacity(links.len());
+        for end in links {
+            shared.push(end.map(LinkEnd::into_link).transpose()?.map(Arc::new));
+        }
         let links = shared.iter().map(|link| link.as_ref().map_or_else(Weak::new, Arc::downgrade)).collect();
         let wires = shared.into_iter().map(|link| link.map(ShmWire::over)).collect();
         Ok(Shm { mesh: Mesh::over(me, wires, limits), links, unflushed: NodeSet::EMPTY })

@@ -45,7 +45,7 @@ fn an_end_survives_being_taken_apart() {
     let (memory, socket) = two.into_fds();
     let two = LinkEnd::from_fds(false, memory, socket).unwrap();
     assert_eq!((one.sizes(), two.sizes()), (SIZES, SIZES));
-    let (one, two) = (one.into_link(), two.into_link());
+    let (one, two) = (one.into_link().unwrap(), two.into_link().unwrap());
     one.slot_out(3)[0].store(42, Ordering::Relaxed);
     assert_eq!(two.slot_in(3)[0].load(Ordering::Relaxed), 42);
     one.bell.ring();

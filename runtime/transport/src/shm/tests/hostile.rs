@@ -17,7 +17,7 @@ const PEER: NodeId = NodeId(1);
 /// Node 0, and the other end of its link, to be played by hand.
 fn victim(sizes: Sizes, limits: Limits) -> (Shm, Link) {
     let (zero, one) = LinkEnd::pair(sizes).unwrap();
-    (Shm::with_limits(NodeId(0), vec![None, Some(zero)], limits).unwrap(), one.into_link())
+    (Shm::with_limits(NodeId(0), vec![None, Some(zero)], limits).unwrap(), one.into_link().unwrap())
 }
 
 /// Polls until the peer is closed; returns the number of frames that came before, and why.
@@ -61,7 +61,7 @@ fn impossible_lengths_close_the_link_after_what_came_before() {
 fn a_length_that_shrinks_while_the_piece_is_read_closes_the_link() {
     let sizes = Sizes::default();
     let (one, two) = LinkEnd::pair(sizes).unwrap();
-    let (reader, writer) = (one.into_link(), two.into_link());
+    let (reader, writer) = (one.into_link().unwrap(), two.into_link().unwrap());
     let mut sender = Sender::new(writer.layout.slots());
     sender.write(&writer, &[IoSlice::new(&[3; 1000])]).unwrap();
     let mut receiver = super::super::receiver::Receiver::new();
@@ -147,7 +147,8 @@ fn vandalise(seed: u64) -> bool {
             2 => peer.door().announce(choice % 4),
             // The next slot, with a length that may be possible.
             3..6 => {
-                let len = choice as u32 % 300 | if choice >> 32 & 1 == 0 { BULK } else { 0 };
+                let bulk = if choice >> 32 & 1 == 0 { BULK } else { 0 };
+                let len = (choice as u32 % 300) | bulk;
                 let word = u64::from(len) << 32 | u64::from(Link::mark(published));
                 peer.slot_out(published)[0].store(word, Ordering::Release);
                 published += 1;

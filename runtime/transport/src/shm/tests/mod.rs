@@ -37,7 +37,7 @@ impl StreamFabric for Links {
     fn raw(&self, limits: Limits) -> (Shm, ShmWire) {
         let (one, two) = LinkEnd::pair(self.sizes).unwrap();
         let node = Shm::with_limits(NodeId(0), vec![None, Some(one)], limits).unwrap();
-        (node, ShmWire::over(two.into_link().into()))
+        (node, ShmWire::over(two.into_link().unwrap().into()))
     }
 }
 

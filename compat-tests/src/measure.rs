@@ -1,0 +1,92 @@
+//! What single operations cost between this node and the last one; one line each for `xtask bench`:
+//! name, smallest, median and largest of so many results, in microseconds.
+#![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "a measurement that meets an error has failed and may panic")]
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use dstd::place::{self, NodeId};
+use dstd::sync::Arc;
+use dstd::sync::atomic::{AtomicU64, Ordering};
+use dstd::thread;
+
+const ROUNDS: usize = 200;
+const PAGE_WORDS: usize = 4_096 / 8;
+/// A random order of pages keeps read-ahead from helping: this step meets all of a power of two.
+const STRIDE: usize = 1_237;
+const PAGES: usize = 1_024;
+
+fn main() {
+    let last = place::nodes().next_back().expect("there is a first node");
+    report("spawn and join", repeat(|| place::spawn_on(last, || ()).join().unwrap()));
+    report("call", repeat(|| place::call(last, || ())));
+    let pages = place::call(last, || vec![1_u64; PAGES * PAGE_WORDS]);
+    report("read a page of another node", touch(|at| assert_eq!(black_box(&pages)[at], 1)));
+    let mut pages = place::call(last, || vec![1_u64; PAGES * PAGE_WORDS]);
+    report("write a page of another node", touch(|at| pages[at] = black_box(2)));
+    report("hand an atomic back and forth", ping_pong(last));
+    sequential(last);
+}
+
+fn repeat(mut operation: impl FnMut()) -> Vec<f64> {
+    (0..ROUNDS).map(|_| timed(&mut operation)).collect()
+}
+
+/// Times the first access to each page, in an order that is not sequential.
+fn touch(mut access: impl FnMut(usize)) -> Vec<f64> {
+    (0..PAGES).map(|i| timed(|| access(i * STRIDE % PAGES * PAGE_WORDS))).collect()
+}
+
+fn timed(operation: impl FnOnce()) -> f64 {
+    let start = Instant::now();
+    operation();
+    start.elapsed().as_secs_f64() * 1e6
+}
+
+/// Two threads store to one word in turn.
+fn ping_pong(other: NodeId) -> Vec<f64> {
+    let ball = Arc::new(AtomicU64::new(0));
+    let wait = |ball: &AtomicU64, value| {
+        while ball.load(Ordering::Acquire) != value {
+            thread::yield_now();
+        }
+    };
+    let partner = place::spawn_on(other, {
+        let ball = Arc::clone(&ball);
+        move || {
+            for round in 0..ROUNDS as u64 {
+                wait(&ball, 2 * round + 1);
+                ball.store(2 * round + 2, Ordering::Release);
+            }
+        }
+    });
+    let rounds = (0..ROUNDS as u64).map(|round| {
+        timed(|| {
+            ball.store(2 * round + 1, Ordering::Release);
+            wait(&ball, 2 * round + 2);
+        })
+    });
+    let rounds = rounds.collect();
+    partner.join().unwrap();
+    rounds
+}
+
+/// Reads a large buffer from front to back; per page.
+fn sequential(node: NodeId) {
+    const BYTES: usize = 64 << 20;
+    let rounds = (0..3).map(|round| {
+        let words = place::call(node, move || vec![round; BYTES / 8]);
+        let mut sum = 0;
+        let time = timed(|| sum = words.iter().sum::<u64>());
+        assert_eq!(sum, round * (BYTES / 8) as u64);
+        time / (BYTES / 4_096) as f64
+    });
+    report("read 64 MiB in order, per page", rounds.collect());
+}
+
+fn report(name: &str, mut results: Vec<f64>) {
+    results.sort_by(f64::total_cmp);
+    let (lo, hi) = (results[0], results[results.len() - 1]);
+    println!("{name}\t{lo}\t{}\t{hi}\t{}", results[results.len() / 2], results.len());
+}
