@@ -11,6 +11,7 @@ use crate::raw;
 const API: u64 = 0xAA;
 const FEATURE_PAGEFAULT_FLAG_WP: u64 = 1 << 0;
 const FEATURE_MINOR_SHMEM: u64 = 1 << 10;
+const FEATURE_EXACT_ADDRESS: u64 = 1 << 11;
 const FEATURE_WP_HUGETLBFS_SHMEM: u64 = 1 << 12;
 const FEATURE_WP_UNPOPULATED: u64 = 1 << 13;
 
@@ -124,6 +125,7 @@ impl Uffd {
             api: API,
             features: FEATURE_PAGEFAULT_FLAG_WP
                 | FEATURE_MINOR_SHMEM
+                | FEATURE_EXACT_ADDRESS
                 | FEATURE_WP_HUGETLBFS_SHMEM
                 | FEATURE_WP_UNPOPULATED,
             ioctls: 0,

@@ -1,9 +1,11 @@
 //! The mapping of a link's memory.
 //!
 //! Invariants: XPORT-2 (bytes are published by a later release store, see `sender`).
-//! Layout: see [`layout`](super::layout).
+//! Layout: drawn in `layout.rs`.
 //! Who may touch what, when: the peer may write any byte at any time, whatever is agreed on. So
 //! there is no reference to these bytes but to atomics; bulk goes through [`copy`](super::copy).
+//! By agreement the first writes its door, its count, its ring and its bulk area, the second those
+//! of its own, and each may clear bits in the door of the other.
 //! Why not safe code: memory that two processes share.
 
 use std::fs::File;

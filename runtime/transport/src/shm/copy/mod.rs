@@ -1,11 +1,4 @@
 //! Copies between private and shared memory that the compiler may not reason about.
-//!
-//! Invariants: XPORT-2, a copy is complete before anything that follows it in program order.
-//! Layout: bytes.
-//! Who may touch what, when: the private side belongs to the caller; the shared side may be
-//! written by a peer at any time, so what was copied may be torn, but it is the caller's then.
-//! Why not safe code: a slice of memory that another process writes would be a promise nobody
-//! keeps, and `ptr::copy` lets the compiler assume that nobody else writes.
 
 // The portable one is compiled for tests as well, or nobody would ever run it.
 #[cfg(any(test, not(target_arch = "x86_64")))]

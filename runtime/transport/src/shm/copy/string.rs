@@ -1,4 +1,11 @@
 //! The string instruction: as fast as any loop for what is copied here, and opaque.
+//!
+//! Invariants: XPORT-2, a copy is complete before anything that follows it in program order.
+//! Layout: bytes; where they lie is drawn in `layout.rs`.
+//! Who may touch what, when: the private side belongs to the caller; the shared side may be
+//! written by a peer at any time, so what was copied may be torn, but it is the caller's then.
+//! Why not safe code: a slice of memory that another process writes would be a promise nobody
+//! keeps, and `ptr::copy` lets the compiler assume that nobody else writes.
 
 use std::arch::asm;
 
