@@ -21,7 +21,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::job::Event;
-use crate::sys::{Blocked, Mask};
+use crate::sys::{self, Blocked, Mask};
 
 const SIGNALS: [i32; 7] =
     [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2, libc::SIGTSTP];
@@ -44,9 +44,13 @@ impl Signals {
         let thread = {
             let (blocked, over) = (Arc::clone(&blocked), Arc::clone(&over));
             std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-                // Relaxed: the flag carries nothing but itself.
-                while !over.load(Ordering::Relaxed) {
-                    if let Some(arrived) = blocked.wait(TICK)
+                loop {
+                    let arrived = blocked.wait(TICK);
+                    // Relaxed: the flag carries nothing but itself.
+                    if over.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    if let Some(arrived) = arrived
                         && events.send(Event::Signal(arrived)).is_err()
                     {
                         return;
@@ -67,6 +71,8 @@ impl Drop for Signals {
     fn drop(&mut self) {
         self.over.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
+            // It waits for this signal, so it need not wait for its tick.
+            sys::signal_thread(&thread, libc::SIGTSTP);
             thread.join().expect("the signal thread does not panic");
         }
         self.blocked.restore();

@@ -301,3 +301,11 @@ pub(crate) fn signal_name(signal: i32) -> &'static str {
 fn check(status: i32) -> io::Result<()> {
     if status < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
+
+/// Sends `signal` to a thread of this process.
+pub(crate) fn signal_thread<T>(thread: &std::thread::JoinHandle<T>, signal: i32) {
+    use std::os::unix::thread::JoinHandleExt;
+    // SAFETY: the thread has not been joined, so its identity is valid. A thread that has ended
+    // gives an error, which changes nothing.
+    unsafe { libc::pthread_kill(thread.as_pthread_t(), signal) };
+}
