@@ -126,11 +126,11 @@ fn order_hash_memory_and_time() {
     let mut heap = BinaryHeap::from([Reverse(3), Reverse(1), Reverse(2)]);
     assert_eq!(heap.pop(), Some(Reverse(1)));
     let state = RandomState::new();
-    let hash = |value: &str| {
-        let mut hasher = state.build_hasher();
-        value.hash(&mut hasher);
-        hasher.finish()
-    };
+    let hash = |value: &str| state.hash_one(value);
+    let mut hasher = state.build_hasher();
+    "a".hash(&mut hasher);
+    1_u8.hash(&mut hasher);
+    assert_eq!(hasher.finish(), state.hash_one(("a", 1_u8)));
     assert_eq!(hash("a"), hash("a"));
     let mut set = BTreeSet::from([1, 2, 3]);
     assert_eq!(mem::take(&mut set).range(2..).copied().collect::<Vec<_>>(), [2, 3]);
