@@ -1,6 +1,14 @@
 //! Programs that say `dstd` where they would say `std`.
 
 #![allow(clippy::unwrap_used, reason = "a test that fails panics")]
+#![allow(
+    clippy::mem_replace_with_default,
+    clippy::swap_with_temporary,
+    clippy::box_collection,
+    clippy::useless_format,
+    clippy::assertions_on_constants,
+    reason = "each line uses a name of the facade, as plainly as can be"
+)]
 
 use dstd::collections::{BTreeMap, HashMap};
 use dstd::place;

@@ -200,7 +200,7 @@ unsafe fn free_slow(block: *mut u8, size: usize, align: usize) {
                 which.heap().count_leaked(1);
             }
         }
-        Owner::Other(home) => remote::free(home, addr),
+        Owner::Other(home) => remote::free_sized(home, addr, size),
         Owner::Early => (),
         // SAFETY: not ours, so it is a block of libc's own allocator (this function's contract).
         Owner::Elsewhere => unsafe { libc_free(block) },

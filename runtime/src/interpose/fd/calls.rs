@@ -11,7 +11,8 @@ use libc::{
     uid_t,
 };
 
-use super::foreign::{is_foreign, refused};
+use super::foreign::{is_foreign, own, refused};
+use super::settle::settled;
 use crate::raw;
 
 /// Makes the call, in libc's way: -1 and `errno` when it fails.
@@ -19,7 +20,7 @@ use crate::raw;
 /// # Safety
 /// - As for [`raw::syscall`].
 #[inline]
-unsafe fn call<const N: usize>(number: i64, args: [usize; N]) -> isize {
+pub(super) unsafe fn call<const N: usize>(number: i64, args: [usize; N]) -> isize {
     let mut all = [0; 6];
     all[..N].copy_from_slice(&args);
     // SAFETY: the caller's.
@@ -27,8 +28,9 @@ unsafe fn call<const N: usize>(number: i64, args: [usize; N]) -> isize {
     if result < 0 { fail(-result as c_int) } else { result }
 }
 
+/// Fails in libc's way.
 #[cold]
-fn fail(errno: c_int) -> isize {
+pub(super) fn fail(errno: c_int) -> isize {
     // SAFETY: always the address of this thread's errno.
     let place = unsafe { libc::__errno_location() };
     // SAFETY: valid while the thread lives.
@@ -65,7 +67,6 @@ system_calls! {
     pwritev64 = SYS_pwritev [fd] (from: *const iovec, count: c_int, at: off64_t) -> ssize_t;
 
     close = SYS_close [fd] () -> c_int;
-    dup = SYS_dup [fd] () -> c_int;
     dup2 = SYS_dup2 [fd][to] () -> c_int;
     dup3 = SYS_dup3 [fd][to] (flags: c_int) -> c_int;
     ioctl = SYS_ioctl [fd] (request: c_ulong, arg: *mut c_void) -> c_int;
@@ -85,8 +86,6 @@ system_calls! {
     fchown = SYS_fchown [fd] (owner: uid_t, group: gid_t) -> c_int;
     fchdir = SYS_fchdir [fd] () -> c_int;
 
-    openat = SYS_openat [dir] (path: *const c_char, flags: c_int, mode: mode_t) -> c_int;
-    openat64 = SYS_openat [dir] (path: *const c_char, flags: c_int, mode: mode_t) -> c_int;
     fstatat = SYS_newfstatat [dir] (path: *const c_char, to: *mut stat, flags: c_int) -> c_int;
     fstatat64 = SYS_newfstatat [dir] (path: *const c_char, to: *mut stat, flags: c_int) -> c_int;
     statx = SYS_statx [dir] (path: *const c_char, flags: c_int, mask: c_uint, to: *mut libc::statx) -> c_int;
@@ -108,13 +107,10 @@ system_calls! {
     send = SYS_sendto [fd] (from: *const c_void, len: size_t, flags: c_int) -> ssize_t;
     recv = SYS_recvfrom [fd] (to: *mut c_void, len: size_t, flags: c_int) -> ssize_t;
     sendmsg = SYS_sendmsg [fd] (message: *const msghdr, flags: c_int) -> ssize_t;
-    recvmsg = SYS_recvmsg [fd] (message: *mut msghdr, flags: c_int) -> ssize_t;
     sendmmsg = SYS_sendmmsg [fd] (messages: *mut mmsghdr, count: c_uint, flags: c_int) -> c_int;
     recvmmsg = SYS_recvmmsg [fd] (
         messages: *mut mmsghdr, count: c_uint, flags: c_int, timeout: *mut timespec
     ) -> c_int;
-    accept = SYS_accept [fd] (from: *mut sockaddr, len: *mut socklen_t) -> c_int;
-    accept4 = SYS_accept4 [fd] (from: *mut sockaddr, len: *mut socklen_t, flags: c_int) -> c_int;
     listen = SYS_listen [fd] (backlog: c_int) -> c_int;
     connect = SYS_connect [fd] (to: *const sockaddr, len: socklen_t) -> c_int;
     bind = SYS_bind [fd] (to: *const sockaddr, len: socklen_t) -> c_int;
@@ -149,7 +145,11 @@ unsafe extern "C" fn fcntl(fd: c_int, command: c_int, arg: usize) -> c_int {
         return owner(fd);
     }
     // SAFETY: the caller keeps the rules of fcntl. A command without an argument ignores it.
-    unsafe { call(libc::SYS_fcntl, [fd as usize, command as usize, arg]) as c_int }
+    let result = unsafe { call(libc::SYS_fcntl, [fd as usize, command as usize, arg]) };
+    if matches!(command, libc::F_DUPFD | libc::F_DUPFD_CLOEXEC) {
+        return settled(result) as c_int;
+    }
+    result as c_int
 }
 
 #[unsafe(no_mangle)]
@@ -250,7 +250,7 @@ unsafe extern "C" fn epoll_pwait(
 }
 
 /// The kernel's signal set: 64 bits, the first of libc's.
-const KERNEL_SIGSET_BYTES: usize = 8;
+pub(super) const KERNEL_SIGSET_BYTES: usize = 8;
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn poll(fds: *mut pollfd, count: nfds_t, timeout_ms: c_int) -> c_int {
@@ -298,7 +298,33 @@ unsafe fn any_refused(fds: *const pollfd, count: nfds_t, call: &str) -> bool {
     })
 }
 
+/// Closes what is there in the common numbers and in this node's own.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int {
+    let close = |first: c_uint, last: c_uint| {
+        // SAFETY: the caller closes what it owns.
+        unsafe { call(libc::SYS_close_range, [first as usize, last as usize, flags as usize]) as c_int }
+    };
+    match own() {
+        // The wrong way round is the kernel's to refuse.
+        Some(own) if first <= last => [(0, 2), (own.start, own.end - 1)]
+            .map(|(start, end)| (first.max(start), last.min(end)))
+            .into_iter()
+            .filter(|(first, last)| first <= last)
+            .map(|(first, last)| close(first, last))
+            .find(|result| *result != 0)
+            .unwrap_or(0),
+        _ => close(first, last),
+    }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn closefrom(first: c_int) {
+    // SAFETY: the caller closes what it owns. Failures have no way out.
+    unsafe { close_range(first.max(0) as c_uint, c_uint::MAX, 0) };
+}
+
 /// A reference that makes the linker take this file.
-pub(crate) fn keep() -> *const () {
+pub(super) fn keep() -> *const () {
     read as *const ()
 }

@@ -1,5 +1,6 @@
 //! Which descriptors are another node's, and what is said about them.
 
+use core::ops::Range;
 use core::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 use dstd_addr::NodeId;
@@ -40,21 +41,47 @@ pub(super) fn report_to(to: c_int) {
     REPORTS.store(to, Ordering::Relaxed);
 }
 
-/// Whether `fd` is another node's; if so, says so, naming `call`.
+/// Whether `fd` is another node's, so that `call` fails with `EBADF`; if so, says so.
 #[inline]
 pub(super) fn refused(fd: c_int, call: &str) -> bool {
     let foreign = is_foreign(fd);
     if foreign {
-        report(fd as u32, call);
+        report(fd as u32, "EBADF", call);
     }
     foreign
+}
+
+/// Whether `fd` is another node's, so that `call` does not close it; if so, says so.
+pub(super) fn left_open(fd: c_int, call: &str) -> bool {
+    let foreign = is_foreign(fd);
+    if foreign {
+        report(fd as u32, "left open there", call);
+    }
+    foreign
+}
+
+/// Whether other nodes have descriptors of their own.
+#[inline]
+pub(super) fn is_apart() -> bool {
+    OWN_COUNT.load(Ordering::Relaxed) != u32::MAX
+}
+
+/// This node's range, apart from the common 0, 1 and 2; `None` when all numbers are own.
+pub(super) fn own() -> Option<Range<u32>> {
+    let (start, count) = (OWN_START.load(Ordering::Relaxed), OWN_COUNT.load(Ordering::Relaxed));
+    is_apart().then(|| start.max(3)..start.saturating_add(count))
+}
+
+/// Whether `fd` is in this node's range. In a process that is no node, every number but -1 is.
+#[inline]
+pub(super) fn is_own(fd: c_int) -> bool {
+    (fd as u32).wrapping_sub(OWN_START.load(Ordering::Relaxed)) < OWN_COUNT.load(Ordering::Relaxed)
 }
 
 /// Whether `fd` is another node's.
 #[inline]
 pub(super) fn is_foreign(fd: c_int) -> bool {
-    let own = (fd as u32).wrapping_sub(OWN_START.load(Ordering::Relaxed)) < OWN_COUNT.load(Ordering::Relaxed);
-    !own && is_foreign_slow(fd)
+    !is_own(fd) && is_foreign_slow(fd)
 }
 
 #[cold]
@@ -67,7 +94,7 @@ fn is_foreign_slow(fd: c_int) -> bool {
 /// One line about each descriptor and call, unless two that share a slot take turns.
 #[cold]
 #[inline(never)]
-fn report(fd: u32, call: &str) {
+fn report(fd: u32, outcome: &str, call: &str) {
     let hash = call.bytes().fold(fd, |hash, byte| hash.wrapping_mul(31).wrapping_add(u32::from(byte)));
     let slot = &REPORTED[hash as usize % REPORTED.len()];
     // Relaxed: a word of its own. The lowest bit tells a used slot from one that was never used.
@@ -77,7 +104,7 @@ fn report(fd: u32, call: &str) {
     let stride = OWN_COUNT.load(Ordering::Relaxed);
     let (owner, me) = (fd / stride, OWN_START.load(Ordering::Relaxed) / stride);
     let line = Line::new(format_args!(
-        "dstd: descriptor {fd} belongs to node {owner}, this is node {me}: EBADF ({call})\n"
+        "dstd: descriptor {fd} belongs to node {owner}, this is node {me}: {outcome} ({call})\n"
     ));
     let bytes = line.bytes();
     let to = REPORTS.load(Ordering::Relaxed) as usize;

@@ -13,20 +13,31 @@
 //! The kernel gives the lowest free number, so a node fills the ranges below its own with
 //! descriptors that can neither be read nor written, and its soft limit ends its range. That alone
 //! keeps files apart, whatever makes the call. The functions of libc defined here come on top: they keep the
-//! fillers from being closed, and say what is wrong.
+//! fillers from being closed and the limit from being raised, move what got a number outside the range after all
+//! into it, and say what is wrong.
 //!
-//! *Invariant*: ADDR-1, said of descriptors. *Cost*: a call on an own descriptor pays one compare.
+//! *Invariant*: ADDR-1, said of descriptors. *Cost*: a call on an own descriptor pays one compare, one that makes
+//! a descriptor another one.
 //!
 //! *Why not safe code*: these are libc's functions, called with raw pointers.
 
 mod calls;
+mod fillers;
 mod foreign;
+mod limits;
+mod make;
+mod settle;
 mod setup;
+mod streams;
 mod stride;
 
-pub(crate) use calls::keep;
 pub(crate) use setup::{hard_limit, setup};
 pub(crate) use stride::{Stride, plan};
+
+/// References that make the linker take these files.
+pub(crate) fn keep() -> *const () {
+    core::hint::black_box([calls::keep(), limits::keep(), make::keep(), streams::keep()])[0]
+}
 
 #[cfg(test)]
 mod tests;

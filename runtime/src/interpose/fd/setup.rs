@@ -7,6 +7,7 @@ use dstd_addr::NodeId;
 use libc::c_int;
 
 use super::Stride;
+use super::fillers::{check, fill_up_to};
 use super::foreign;
 use crate::raw;
 
@@ -27,7 +28,7 @@ pub(crate) fn hard_limit(wanted: u64) -> io::Result<u64> {
 }
 
 /// Gives node `me` of `nodes` its range: what it opens from now on gets numbers there, and calls on the numbers of
-/// other nodes are refused. Descriptors that are open stay where they are; those of use to the runtime need [`move_in`].
+/// other nodes are refused. Descriptors that are open stay where they are.
 ///
 /// With one node nothing changes.
 ///
@@ -54,38 +55,6 @@ pub(crate) unsafe fn setup(me: NodeId, nodes: u16, stride: Stride) -> io::Result
     Ok(())
 }
 
-/// Takes all free numbers from 3 to below `end`.
-fn fill_up_to(end: c_int) -> io::Result<()> {
-    let first = open_filler()?;
-    let mut last = first;
-    while last < end {
-        last = dup_from(first, last.max(2) + 1)?;
-    }
-    close(last)?;
-    // Where a standard stream is closed, the first went there.
-    if first < 3 && first != last { close(first) } else { Ok(()) }
-}
-
-/// A descriptor that names a file and gives no access to it.
-fn open_filler() -> io::Result<c_int> {
-    let path = c"/dev/null".as_ptr() as usize;
-    let flags = (libc::O_PATH | libc::O_CLOEXEC) as usize;
-    // SAFETY: the path is a C string.
-    check(unsafe { raw::syscall(libc::SYS_openat, [libc::AT_FDCWD as usize, path, flags, 0, 0, 0]) })
-}
-
-/// Duplicates `fd` to the first free number from `start`.
-fn dup_from(fd: c_int, start: c_int) -> io::Result<c_int> {
-    let args = [fd as usize, libc::F_DUPFD_CLOEXEC as usize, start as usize, 0, 0, 0];
-    // SAFETY: makes a descriptor, touches no memory.
-    check(unsafe { raw::syscall(libc::SYS_fcntl, args) })
-}
-
-fn close(fd: c_int) -> io::Result<()> {
-    // SAFETY: called on descriptors made in this file.
-    check(unsafe { raw::syscall(libc::SYS_close, [fd as usize, 0, 0, 0, 0, 0]) }).map(drop)
-}
-
 fn limits() -> io::Result<libc::rlimit> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     limit_call(ptr::null(), &raw mut limit).map(|()| limit)
@@ -99,8 +68,4 @@ fn limit_call(new: *const libc::rlimit, old: *mut libc::rlimit) -> io::Result<()
     let args = [0, libc::RLIMIT_NOFILE as usize, new as usize, old as usize, 0, 0];
     // SAFETY: both are null or valid for the call; prlimit64 uses libc's rlimit on 64-bit Linux.
     check(unsafe { raw::syscall(libc::SYS_prlimit64, args) }).map(drop)
-}
-
-fn check(result: isize) -> io::Result<c_int> {
-    if result < 0 { Err(io::Error::from_raw_os_error(-result as i32)) } else { Ok(result as c_int) }
 }

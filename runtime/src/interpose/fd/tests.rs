@@ -10,6 +10,10 @@ use libc::c_int;
 use super::foreign::report_to;
 use super::{hard_limit, plan, setup};
 
+mod holes;
+mod limits;
+mod streams;
+
 const NODES: u16 = 3;
 
 /// Runs `check` as node `me` in a child, with the descriptors it gets and those it reports on; returns what it reported.
@@ -151,6 +155,14 @@ fn calls_with_two_descriptors_look_at_both() {
         if !is_refused(unsafe { libc::dup2(fd, 7) } as isize) {
             return 1;
         }
+        // SAFETY: no memory.
+        if !is_refused(unsafe { libc::dup3(fd, start - 1, 0) } as isize) {
+            return 5;
+        }
+        // SAFETY: no memory; the standard streams are common.
+        if unsafe { libc::dup2(fd, 0) } != 0 {
+            return 6;
+        }
         // SAFETY: no memory: the offset is null.
         if !is_refused(unsafe { libc::sendfile64(fd, start - 1, core::ptr::null_mut(), 1) }) {
             return 2;
@@ -174,6 +186,7 @@ fn calls_with_two_descriptors_look_at_both() {
         owners,
         [
             Some("node 0, this is node 2: EBADF (dup2)"),
+            Some("node 1, this is node 2: EBADF (dup3)"),
             Some("node 1, this is node 2: EBADF (sendfile64)"),
             Some("node 0, this is node 2: EBADF (poll)")
         ]

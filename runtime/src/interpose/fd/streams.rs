@@ -1,0 +1,127 @@
+//! libc's functions on streams, of directories and of files, as far as they open or close descriptors.
+//!
+//! libc makes its system calls in place, past the functions defined here. The streams themselves are allocated
+//! by the program, so other nodes can read them, but their descriptor is open on one. What belongs to another node is left
+//! open there.
+//!
+//! `dirfd` and `fileno` stay libc's: the number they return is right on every node, and calls on it are refused.
+
+use core::ffi::{CStr, c_char, c_long};
+use core::ptr;
+
+use libc::{DIR, FILE, c_int, dirent, dirent64};
+
+use super::calls::fail;
+use super::fillers;
+use super::foreign::{is_apart, left_open, refused};
+use super::settle::fill_holes;
+use crate::interpose::next::Next;
+
+/// Functions of libc that are passed on, unless other nodes exist and the condition holds: then what stands behind it
+/// is their result.
+macro_rules! passed_on {
+    ($($name:ident ($($arg:ident: $type:ty),*) -> $result:ty, if $refused:expr => $failed:expr;)*) => {$(
+        #[unsafe(no_mangle)]
+        unsafe extern "C" fn $name($($arg: $type),*) -> $result {
+            type Function = unsafe extern "C" fn($($type),*) -> $result;
+            static NEXT: Next = Next::new(name_of(concat!(stringify!($name), "\0")));
+            if is_apart() && $refused {
+                return $failed;
+            }
+            // SAFETY: libc's function of this name has this type.
+            let next = unsafe { core::mem::transmute::<*mut core::ffi::c_void, Function>(NEXT.get()) };
+            // SAFETY: the caller keeps the rules of the function.
+            unsafe { next($($arg),*) }
+        }
+    )*};
+}
+
+const fn name_of(text: &'static str) -> &'static CStr {
+    match CStr::from_bytes_with_nul(text.as_bytes()) {
+        Ok(name) => name,
+        Err(_) => panic!("one NUL, at the end"),
+    }
+}
+
+passed_on! {
+    opendir(path: *const c_char) -> *mut DIR, if true => open_dir(path);
+    fdopendir(fd: c_int) -> *mut DIR, if refused(fd, "fdopendir") => no_stream();
+    // An error other than EINTR makes std panic, where it drops a `ReadDir`.
+    closedir(dir: *mut DIR) -> c_int,
+        if left_open(of_dir(dir), "closedir") => fail(libc::EINTR) as c_int;
+    readdir(dir: *mut DIR) -> *mut dirent, if refused(of_dir(dir), "readdir") => no_stream();
+    readdir64(dir: *mut DIR) -> *mut dirent64, if refused(of_dir(dir), "readdir64") => no_stream();
+    readdir_r(dir: *mut DIR, entry: *mut dirent, result: *mut *mut dirent) -> c_int,
+        if refused(of_dir(dir), "readdir_r") => no_entry(result);
+    readdir64_r(dir: *mut DIR, entry: *mut dirent64, result: *mut *mut dirent64) -> c_int,
+        if refused(of_dir(dir), "readdir64_r") => no_entry(result);
+    rewinddir(dir: *mut DIR) -> (), if refused(of_dir(dir), "rewinddir") => no_result();
+    seekdir(dir: *mut DIR, place: c_long) -> (), if refused(of_dir(dir), "seekdir") => no_result();
+
+    fopen(path: *const c_char, mode: *const c_char) -> *mut FILE, if filled() => no_stream();
+    fopen64(path: *const c_char, mode: *const c_char) -> *mut FILE, if filled() => no_stream();
+    fdopen(fd: c_int, mode: *const c_char) -> *mut FILE, if refused(fd, "fdopen") => no_stream();
+    freopen(path: *const c_char, mode: *const c_char, file: *mut FILE) -> *mut FILE,
+        if refused(of_file(file), "freopen") || filled() => no_stream();
+    freopen64(path: *const c_char, mode: *const c_char, file: *mut FILE) -> *mut FILE,
+        if refused(of_file(file), "freopen64") || filled() => no_stream();
+    fclose(file: *mut FILE) -> c_int, if refused(of_file(file), "fclose") => fail(libc::EBADF) as c_int;
+    pclose(file: *mut FILE) -> c_int, if refused(of_file(file), "pclose") => fail(libc::EBADF) as c_int;
+}
+
+/// `opendir`, with a descriptor of this node's range.
+fn open_dir(path: *const c_char) -> *mut DIR {
+    const FLAGS: c_int = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_DIRECTORY | libc::O_CLOEXEC;
+    // SAFETY: the caller of `opendir` passes a path.
+    let fd = unsafe { libc::open(path, FLAGS) };
+    if fd < 0 {
+        return ptr::null_mut();
+    }
+    // SAFETY: just opened.
+    let dir = unsafe { fdopendir(fd) };
+    if dir.is_null() {
+        // It leaves errno as it is. Nothing was written that a failure could lose.
+        drop(fillers::close(fd));
+    }
+    dir
+}
+
+/// The descriptor of `dir`; -1 when there is none.
+fn of_dir(dir: *mut DIR) -> c_int {
+    // SAFETY: null, or a stream, by the rules of all functions here.
+    if dir.is_null() { -1 } else { unsafe { libc::dirfd(dir) } }
+}
+
+/// The descriptor of `file`; -1 when there is none.
+fn of_file(file: *mut FILE) -> c_int {
+    // SAFETY: null, or a stream, by the rules of all functions here.
+    if file.is_null() { -1 } else { unsafe { libc::fileno(file) } }
+}
+
+/// Fills holes, so that libc's own call finds none, and refuses nothing.
+fn filled() -> bool {
+    fill_holes();
+    false
+}
+
+fn no_stream<T>() -> *mut T {
+    fail(libc::EBADF);
+    ptr::null_mut()
+}
+
+/// The failure of what returns nothing.
+fn no_result() {
+    fail(libc::EBADF);
+}
+
+/// The failure of `readdir_r`, which returns the error.
+fn no_entry<T>(result: *mut *mut T) -> c_int {
+    // SAFETY: the caller has passed a place for the result.
+    unsafe { result.write(ptr::null_mut()) };
+    libc::EBADF
+}
+
+/// A reference that makes the linker take this file.
+pub(super) fn keep() -> *const () {
+    closedir as *const ()
+}
