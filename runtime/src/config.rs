@@ -24,6 +24,8 @@ const WINDOW_PAGES: u16 = 64;
 pub(crate) struct Config {
     pub(crate) placement: Placement,
     pub(crate) private_statics: bool,
+    /// Whether nodes of one host may map each other's memory.
+    pub(crate) direct: bool,
     pub(crate) verbose: bool,
     /// What this node adds to the cluster's parallelism, when told.
     pub(crate) threads: Option<u32>,
@@ -39,6 +41,7 @@ impl Config {
         Ok(Config {
             placement: options.placement,
             private_statics: options.private_statics,
+            direct: !options.no_direct,
             verbose: options.verbose > 0,
             threads: options.threads,
             residence_ns: residence_us.map_or(RESIDENCE_NS, |us| us.saturating_mul(1000)),

@@ -18,6 +18,8 @@ pub(crate) struct Context {
     pub(crate) stats: &'static Stats,
     /// Whether a launcher reads the statistics, and tells the user what they say.
     pub(crate) launched: bool,
+    /// Whether all nodes map each other's memory.
+    pub(crate) direct: bool,
     /// Work for the engine thread.
     pub(crate) queue: Queue,
 }
@@ -50,6 +52,16 @@ pub(crate) fn set_connections(fds: Vec<i32>) {
 pub(crate) fn forked() {
     CLUSTER.store(false, Ordering::Relaxed);
     CHILD.store(true, Ordering::Relaxed);
+    if let Some(context) = CONTEXT.get() {
+        let statics =
+            context.layout.statics().each_ref().map(|range| range.start.addr().0..range.end.addr().0);
+        if let Err(error) = crate::statics::after_fork(&statics) {
+            crate::fatal::stop!(
+                crate::fatal::CANNOT,
+                "a child of fork cannot have statics of its own: {error}"
+            );
+        }
+    }
     for &fd in CONNECTIONS.get().map_or(&[][..], Vec::as_slice) {
         // SAFETY: the engine, which used it, does not exist in the child.
         unsafe { crate::raw::syscall(libc::SYS_close, [fd as usize, 0, 0, 0, 0, 0]) };

@@ -6,6 +6,7 @@ mod alloc;
 mod boot;
 mod config;
 mod context;
+mod domain;
 mod fatal;
 mod interpose;
 mod node;

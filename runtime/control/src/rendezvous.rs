@@ -3,7 +3,7 @@
 //! | message | from | to | what it does |
 //! |---|---|---|---|
 //! | `Hello` | node | launcher | says who the node is, what it runs and where it listens |
-//! | `Peers` | launcher | node | all nodes are here and agree: where they listen, by rank |
+//! | `Peers` | launcher | node | all nodes are here and agree: where they listen and what memory they share, by rank |
 //! | `Ready` | node | launcher | connected to all peers |
 //! | `Start` | launcher | node | all nodes are ready |
 //! | `Stop` | node | launcher | the node cannot go on |
@@ -24,9 +24,10 @@ mod serve;
 pub use serve::{Farewell, Missing, ServeError, Stage, serve};
 
 /// Changes with every change of what launcher and nodes say to each other.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
-/// Who a node is and what it runs. All but `rank`, `pid`, `host` and `listen` must be equal on all nodes.
+/// Who a node is and what it runs. All but `rank`, `pid`, `host`, `listen` and `memory` must be equal on all
+/// nodes.
 #[derive(Clone, PartialEq, Eq, Debug, bincode::Encode, bincode::Decode)]
 pub struct Hello {
     /// [`PROTOCOL`] of the node's build.
@@ -47,6 +48,31 @@ pub struct Hello {
     pub cpu: u64,
     /// Where the node accepts its peers.
     pub listen: SocketAddr,
+    /// Its memory as files, for peers of the same host that map it.
+    pub memory: Option<Files>,
+}
+
+/// Descriptors of a node under which its peers find the files behind its memory
+/// (`/proc/PID/fd/N`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, bincode::Encode, bincode::Decode)]
+pub struct Files {
+    /// The heap.
+    pub heap: i32,
+    /// The stacks of user threads.
+    pub stacks: i32,
+    /// The shared statics, at node 0.
+    pub statics: Option<i32>,
+}
+
+/// What a node must know of another one.
+#[derive(Clone, PartialEq, Eq, Debug, bincode::Encode, bincode::Decode)]
+pub struct Peer {
+    /// Where it accepts its peers.
+    pub listen: SocketAddr,
+    /// Its process.
+    pub pid: u32,
+    /// Its memory.
+    pub memory: Option<Files>,
 }
 
 /// Why a node does not start.
@@ -136,14 +162,14 @@ impl Controller {
         Ok(Controller { rank: env.rank, stream, deadline })
     }
 
-    /// Says who this node is and waits for all others; returns where they listen, by rank.
+    /// Says who this node is and waits for all others; returns them by rank.
     ///
     /// # Network
     /// 1 RTT, and as long as the slowest node takes.
     ///
     /// # Errors
     /// [`Error::Refused`] with code 66 when two nodes do not agree.
-    pub fn hello(&mut self, hello: &Hello) -> Result<Vec<SocketAddr>, Error> {
+    pub fn hello(&mut self, hello: &Hello) -> Result<Vec<Peer>, Error> {
         self.send(&FromNode::Hello(hello.clone()))?;
         match self.receive("the other nodes")? {
             FromLauncher::Peers(peers) => Ok(peers),

@@ -5,12 +5,11 @@
 //! messages between ends that have proved the secret, decoded under a limit.
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
 
-use crate::rendezvous::Hello;
+use crate::rendezvous::{Hello, Peer};
 use crate::secret::{Stream, read_by, write_by};
 
 /// No message is longer.
@@ -33,8 +32,8 @@ pub(crate) enum FromNode {
 /// Everything the launcher says to a node.
 #[derive(Clone, PartialEq, Eq, Debug, bincode::Encode, bincode::Decode)]
 pub(crate) enum FromLauncher {
-    /// Where the nodes listen, by rank.
-    Peers(Vec<SocketAddr>),
+    /// The nodes, by rank.
+    Peers(Vec<Peer>),
     /// Every node is connected to its peers.
     Start,
     /// The program does not start.
@@ -113,6 +112,7 @@ mod tests {
             probes: [9; 8],
             cpu: 5,
             listen: "127.0.0.1:9".parse().expect("an address"),
+            memory: Some(Files { heap: 3, stacks: 4, statics: None }),
         }
     }
 

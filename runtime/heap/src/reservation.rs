@@ -19,7 +19,7 @@
 use core::num::NonZero;
 use core::ops::Range;
 use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, Ordering};
 use std::os::fd::RawFd;
 
 use dstd_addr::{
@@ -56,6 +56,8 @@ pub struct Reservation {
     alias: Span,
     private: Span,
     memfd: Option<RawFd>,
+    /// In a coherence domain: the files of all heaps and stacks, -1 where there is none.
+    files: [[AtomicI32; 2]; NODES_MAX as usize],
 }
 
 // SAFETY: the bases are only addresses to derive from; what is reached through them is shared
@@ -242,15 +244,67 @@ impl Reservation {
         self.alias.at(Layout::alias(self.me).start.checked_add(offset)?)
     }
 
+    /// Puts the own stacks on a file that other nodes of this host can map; returns it.
+    ///
+    /// # Errors
+    /// When the kernel refuses the file or the mapping.
+    ///
+    /// # Safety
+    /// - No stack is in use yet, and no other thread exists.
+    pub unsafe fn share_stacks(&self) -> Result<RawFd, MapError> {
+        let range = Layout::stacks(self.me);
+        let fd = pal::memfd(range.end - range.start)?;
+        // SAFETY: our own range, of which nothing is in use by the caller's promise.
+        unsafe { pal::shared_view(&range, fd) }?;
+        self.remember(self.me, [self.memfd.unwrap_or(-1), fd]);
+        Ok(fd)
+    }
+
+    /// Maps the files of another node's heap and stacks in the place of its ranges. The files stay
+    /// open for children of `fork`.
+    ///
+    /// # Errors
+    /// When the kernel refuses a mapping.
+    ///
+    /// # Safety
+    /// - Nothing of that node's ranges is in use yet, and the files are as large as the ranges.
+    pub unsafe fn map_peer(&self, node: NodeId, heap: RawFd, stacks: RawFd) -> Result<(), MapError> {
+        // SAFETY: the range is reserved for that node, and unused by the caller's promise.
+        unsafe { pal::shared_view(&self.heap_range(node), heap) }?;
+        // SAFETY: as above.
+        unsafe { pal::shared_view(&Layout::stacks(node), stacks) }?;
+        self.remember(node, [heap, stacks]);
+        Ok(())
+    }
+
+    fn remember(&self, node: NodeId, files: [RawFd; 2]) {
+        for (place, fd) in self.files[node.index()].iter().zip(files) {
+            place.store(fd, Ordering::Relaxed);
+        }
+    }
+
     /// In a child of `fork`: makes the own heap a private view, so that the child's writes do not
-    /// reach the parent's memory. The alias and the other nodes' ranges are not in the child.
+    /// reach the parent's memory; in a coherence domain, those of all nodes. Otherwise the alias and the
+    /// other nodes' ranges are not in the child.
     ///
     /// # Errors
     /// When the kernel refuses; the child should then end.
     pub fn remap_after_fork(&self) -> Result<(), MapError> {
-        let Some(fd) = self.memfd else { return Ok(()) };
-        // SAFETY: the range is our mapping of this file, and a child of `fork` owes nobody its writes.
-        unsafe { pal::private_view(&self.heap_range(self.me), fd) }
+        if let Some(fd) = self.memfd {
+            // SAFETY: the range is our mapping of this file, and a child of `fork` owes nobody its writes.
+            unsafe { pal::private_view(&self.heap_range(self.me), fd) }?;
+        }
+        for node in (0..self.nodes).map(NodeId) {
+            let ranges = [self.heap_range(node), Layout::stacks(node)];
+            for (range, file) in ranges.iter().zip(&self.files[node.index()]) {
+                let fd = file.load(Ordering::Relaxed);
+                if fd >= 0 {
+                    // SAFETY: as above.
+                    unsafe { pal::private_view(range, fd) }?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn empty(me: NodeId, nodes: u16, heap_bytes: u64) -> Result<Reservation, MapError> {
@@ -271,6 +325,7 @@ impl Reservation {
             alias: Span::NONE,
             private: Span::NONE,
             memfd: None,
+            files: [const { [const { AtomicI32::new(-1) }; 2] }; NODES_MAX as usize],
         })
     }
 }

@@ -104,6 +104,7 @@ pub(crate) fn run(plan: &Plan) -> i32 {
         program: plan.program.to_string_lossy().into_owned(),
         args: plan.args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect(),
         transport: plan.options.transport.name(),
+        mode: if plan.options.no_direct { "no-direct" } else { "direct" },
     };
     let (verdict, mut nodes) = match execute(plan, &console, &host, &mut heading, began) {
         Ok(ended) => ended,

@@ -117,6 +117,7 @@ pub(crate) struct Heading {
     pub(crate) program: String,
     pub(crate) args: Vec<String>,
     pub(crate) transport: &'static str,
+    pub(crate) mode: &'static str,
 }
 
 impl Report {
@@ -128,7 +129,7 @@ impl Report {
             args: heading.args.clone(),
             transport: heading.transport,
             engine: "page",
-            mode: "no-direct",
+            mode: heading.mode,
             wall_s,
             exit: Exit {
                 origin: match verdict.origin {
@@ -165,6 +166,7 @@ mod tests {
             program: "/p".to_owned(),
             args: vec!["a".to_owned()],
             transport: "tcp",
+            mode: "no-direct",
         };
         let verdict = Verdict { origin: Origin::Node, node: Some(1), code: 137, reason: "why".to_owned() };
         serde_json::to_value(Report::new(&heading, 1.5, &verdict, nodes)).unwrap()

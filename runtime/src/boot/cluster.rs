@@ -11,7 +11,7 @@ use std::sync::mpsc::channel;
 use dstd_addr::{Layout, NodeId};
 use dstd_control::env::NodeEnv;
 use dstd_control::mesh;
-use dstd_control::rendezvous::{Controller, Hello, PROTOCOL};
+use dstd_control::rendezvous::{Controller, Files, Hello, PROTOCOL};
 use dstd_control::secret::Secret;
 use dstd_protocol::limits::SHIP_BYTES_MAX;
 use dstd_transport::tcp::Tcp;
@@ -25,7 +25,7 @@ use crate::context::{self, Context};
 use crate::fatal::{self, stop};
 use crate::node::{Engine, Queue, event_fd};
 use crate::page::{Memory, Uffd};
-use crate::{alloc, interpose, ship, statics};
+use crate::{alloc, domain, interpose, ship, statics};
 
 /// C's `main` and its arguments.
 pub(super) type Program = (Main, c_int, *mut *mut c_char, *mut *mut c_char);
@@ -42,6 +42,7 @@ pub(super) fn join(environment: &NodeEnv, config: Config, program: Program) {
     // Before any descriptor is made that stays: the runtime's own must be this node's as well.
     let descriptors = if nodes > 1 { set_descriptors_apart(me, nodes) } else { Ok(()) };
     let private_statics = config.private_statics;
+    let direct = config.direct;
     let statics = shared_statics(nodes, private_statics);
     let layout = Layout::new(nodes, statics.clone()).with_heap_bytes(alloc::reservation().heap_bytes());
     let context = context::set(Context {
@@ -50,6 +51,7 @@ pub(super) fn join(environment: &NodeEnv, config: Config, program: Program) {
         config,
         stats,
         launched: true,
+        direct: nodes > 1 && direct,
         queue: Queue::new(),
     });
     forget_environment();
@@ -62,24 +64,33 @@ pub(super) fn join(environment: &NodeEnv, config: Config, program: Program) {
     if nodes > 1 {
         check_program(&mut controller, me, private_statics);
     }
-    let memory = (nodes > 1).then(|| memory(&mut controller, me, &layout, &statics));
+    let own = (nodes > 1).then(|| own_memory(&mut controller, me, &layout, &statics, direct));
     let listener = mesh::listen().unwrap_or_else(|error| {
         give_up(&mut controller, 68, &format!("cannot listen on the loopback: {error}"))
     });
-    let hello = hello(me, &layout, &listener).unwrap_or_else(|error| {
+    let files = own.as_ref().and_then(|own| own.files);
+    let hello = hello(me, &layout, &listener, files).unwrap_or_else(|error| {
         give_up(&mut controller, fatal::CANNOT, &format!("cannot describe this node: {error}"))
     });
     let peers = controller.hello(&hello).unwrap_or_else(|error| stop!(error.exit_code(), "{error}"));
-    let streams = mesh::connect(me.0, &listener, &peers, &secret, environment.connect_timeout)
+    let addresses: Vec<_> = peers.iter().map(|peer| peer.listen).collect();
+    let streams = mesh::connect(me.0, &listener, &addresses, &secret, environment.connect_timeout)
         .unwrap_or_else(|error| give_up(&mut controller, error.exit_code(), &error.to_string()));
     drop(listener);
     ship::set_parallelism(parallelism(context));
 
-    let Some(memory) = memory else {
+    let Some(Own { memory, files }) = own else {
         ready(&mut controller, stats);
         context::publish();
         return;
     };
+    if files.is_some() {
+        // SAFETY: this is the only thread of the process, and user code has not begun.
+        if let Err(error) = unsafe { domain::map_peers(me, &peers, &statics) } {
+            let text = format!("cannot map {error}: run with --no-direct");
+            give_up(&mut controller, fatal::CANNOT, &text);
+        }
+    }
     let limits = Limits { body_bytes_max: SHIP_BYTES_MAX, ..Limits::default() };
     let transport = Tcp::with_limits(me, streams, limits).unwrap_or_else(|error| {
         give_up(&mut controller, fatal::INTERNAL, &format!("cannot use the connections: {error}"))
@@ -140,8 +151,21 @@ fn check_program(controller: &mut Controller, me: NodeId, private_statics: bool)
     }
 }
 
+/// What this node brings.
+struct Own {
+    memory: Memory,
+    /// In a coherence domain, what its peers map.
+    files: Option<Files>,
+}
+
 /// Maps and registers everything global.
-fn memory(controller: &mut Controller, me: NodeId, layout: &Layout, shared: &[Range<u64>; 2]) -> Memory {
+fn own_memory(
+    controller: &mut Controller,
+    me: NodeId,
+    layout: &Layout,
+    shared: &[Range<u64>; 2],
+    direct: bool,
+) -> Own {
     // The partitions are mapped by the first allocation, which was long ago.
     let reservation = alloc::reservation();
     if let Err(error) = reservation.stacks() {
@@ -150,14 +174,38 @@ fn memory(controller: &mut Controller, me: NodeId, layout: &Layout, shared: &[Ra
     if let Err(error) = native::set_apart(me, layout.nodes()) {
         give_up(controller, fatal::CANNOT, &format!("cannot set the address space apart: {error}"));
     }
+    if direct {
+        return offered_memory(controller, me, layout, shared);
+    }
     // SAFETY: this is the only thread of the process, and user code has not begun.
     if let Err(error) = unsafe { statics::take_over(me, shared) } {
         give_up(controller, fatal::CANNOT, &format!("cannot share the statics: {error}"));
     }
     let uffd = Uffd::open().unwrap_or_else(|error| give_up(controller, fatal::CANNOT, &no_uffd(&error)));
-    Memory::new(me, layout.clone(), uffd).unwrap_or_else(|error| {
+    let memory = Memory::new(me, layout.clone(), uffd).unwrap_or_else(|error| {
         give_up(controller, fatal::CANNOT, &format!("cannot watch the global heap: {error}"))
-    })
+    });
+    Own { memory, files: None }
+}
+
+/// The same in a coherence domain.
+fn offered_memory(controller: &mut Controller, me: NodeId, layout: &Layout, shared: &[Range<u64>; 2]) -> Own {
+    // SAFETY: this is the only thread of the process, and user code has not begun.
+    let files = unsafe { domain::offer(me, shared) }.unwrap_or_else(|error| {
+        give_up(controller, fatal::CANNOT, &format!("cannot share this node's memory: {error}"))
+    });
+    // A sandbox may forbid userfaultfd; then a touch of another node's private memory is a
+    // segmentation fault instead of a sentence.
+    let memory = match Uffd::open_user_mode().and_then(|uffd| Memory::guard(me, layout.clone(), uffd)) {
+        Ok(memory) => memory,
+        Err(_) => {
+            if let Err(error) = native::forbid(me, layout.nodes()) {
+                give_up(controller, fatal::CANNOT, &format!("cannot set the address space apart: {error}"));
+            }
+            Memory::unguarded(me, layout.clone())
+        }
+    };
+    Own { memory, files: Some(files) }
 }
 
 fn no_uffd(error: &io::Error) -> String {
@@ -202,7 +250,12 @@ fn parallelism(context: &Context) -> usize {
     own * usize::from(context.layout.nodes())
 }
 
-fn hello(me: NodeId, layout: &Layout, listener: &std::net::TcpListener) -> io::Result<Hello> {
+fn hello(
+    me: NodeId,
+    layout: &Layout,
+    listener: &std::net::TcpListener,
+    memory: Option<Files>,
+) -> io::Result<Hello> {
     Ok(Hello {
         protocol: PROTOCOL,
         rank: me.0,
@@ -213,6 +266,7 @@ fn hello(me: NodeId, layout: &Layout, listener: &std::net::TcpListener) -> io::R
         probes: identity::probes(layout),
         cpu: identity::cpu(),
         listen: listener.local_addr()?,
+        memory,
     })
 }
 
@@ -223,7 +277,9 @@ fn start_threads(context: &'static Context, memory: Memory, mut transport: Tcp) 
     let mut fds = Vec::new();
     transport.fds(&mut fds);
     fds.push(libc::pollfd { fd: event.as_raw_fd(), events: 0, revents: 0 });
-    fds.push(libc::pollfd { fd: memory.uffd().as_raw_fd(), events: 0, revents: 0 });
+    if let Some(uffd) = memory.uffd() {
+        fds.push(libc::pollfd { fd: uffd.as_raw_fd(), events: 0, revents: 0 });
+    }
     context::set_connections(fds.iter().map(|fd| fd.fd).collect());
     let signals = block_signals();
     let (sender, tasks) = channel();

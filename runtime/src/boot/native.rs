@@ -41,6 +41,19 @@ pub(super) fn set_apart(me: NodeId, nodes: u16) -> io::Result<()> {
     check(&own)
 }
 
+/// Makes the slices of other nodes inaccessible, where nobody watches them.
+///
+/// # Errors
+/// What the kernel says.
+pub(super) fn forbid(me: NodeId, nodes: u16) -> io::Result<()> {
+    for node in (0..nodes).map(NodeId).filter(|&node| node != me) {
+        for slice in [Layout::native(node), Layout::private(node), Layout::alias(node)] {
+            map(slice, libc::PROT_NONE, libc::MAP_FIXED)?;
+        }
+    }
+    Ok(())
+}
+
 /// What lands outside the slice now could have the same address on every node.
 fn check(own: &Range<u64>) -> io::Result<()> {
     let probe = 64 << 10;

@@ -83,6 +83,7 @@ extern "C-unwind" fn begin(argc: c_int, argv: *mut *mut c_char, envp: *mut *mut 
                     config,
                     stats: block.leak(),
                     launched: false,
+                    direct: false,
                     queue: Queue::new(),
                 });
             }

@@ -32,6 +32,15 @@ pub(crate) unsafe extern "C" fn syscall(
     f: usize,
 ) -> c_long {
     if number == libc::SYS_futex
+        && let Some((context, _)) = context::home(a as u64)
+        && context.direct
+    {
+        // One key for all nodes: the file behind the address.
+        let shared = b & !(libc::FUTEX_PRIVATE_FLAG as usize);
+        // SAFETY: the caller's promise.
+        return result_of(unsafe { raw::syscall(number, [a, shared, c, d, e, f]) });
+    }
+    if number == libc::SYS_futex
         && let Some((context, home)) = context::home(a as u64)
         && !alloc::in_runtime()
     {

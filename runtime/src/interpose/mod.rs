@@ -6,6 +6,7 @@
 mod environment;
 mod exit;
 pub(crate) mod fd;
+mod fork;
 mod futex;
 mod next;
 mod pthread;
@@ -20,6 +21,7 @@ pub fn keep() {
     core::hint::black_box([
         crate::alloc::keep(),
         fd::keep(),
+        fork::fork as *const (),
         futex::syscall as *const (),
         pthread::pthread_create as *const (),
         pthread::pthread_getattr_np as *const (),

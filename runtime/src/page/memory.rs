@@ -39,7 +39,8 @@ enum Backing {
 pub(crate) struct Memory {
     me: NodeId,
     layout: Layout,
-    uffd: Uffd,
+    /// Absent in a coherence domain whose host forbids it.
+    uffd: Option<Uffd>,
     /// First addresses of the own anonymous chunks that are registered.
     chunks: BTreeSet<u64>,
 }
@@ -59,10 +60,6 @@ impl Memory {
             for range in [heap, stacks] {
                 uffd.register(range.start, range.end - range.start, MISSING | WP)?;
             }
-            // Private memory of others: never served, a touch is reported (HEAP-1).
-            for range in [Layout::native(rank), Layout::private(rank), Layout::alias(rank)] {
-                uffd.register(range.start, range.end - range.start, MISSING)?;
-            }
         }
         if me != NodeId::ZERO {
             for range in layout.statics().iter().filter(|range| !range.is_empty()) {
@@ -70,12 +67,43 @@ impl Memory {
                 uffd.register(start, range.end.addr().0 - start, MISSING | WP)?;
             }
         }
-        Ok(Memory { me, layout, uffd, chunks: BTreeSet::new() })
+        let memory = Memory { me, layout, uffd: Some(uffd), chunks: BTreeSet::new() };
+        memory.watch_private()?;
+        Ok(memory)
+    }
+
+    /// In a coherence domain: watches only what no node may touch of another.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub(crate) fn guard(me: NodeId, layout: Layout, uffd: Uffd) -> io::Result<Memory> {
+        let memory = Memory { me, layout, uffd: Some(uffd), chunks: BTreeSet::new() };
+        memory.watch_private()?;
+        Ok(memory)
+    }
+
+    /// In a coherence domain without userfaultfd: nothing is watched.
+    pub(crate) fn unguarded(me: NodeId, layout: Layout) -> Memory {
+        Memory { me, layout, uffd: None, chunks: BTreeSet::new() }
+    }
+
+    /// Private memory of others: never served, a touch is reported (HEAP-1).
+    fn watch_private(&self) -> io::Result<()> {
+        for rank in (0..self.layout.nodes()).map(NodeId).filter(|&rank| rank != self.me) {
+            for range in [Layout::native(rank), Layout::private(rank), Layout::alias(rank)] {
+                self.faults().register(range.start, range.end - range.start, MISSING)?;
+            }
+        }
+        Ok(())
     }
 
     /// The descriptor that reports faults.
-    pub(crate) fn uffd(&self) -> &Uffd {
-        &self.uffd
+    pub(crate) fn uffd(&self) -> Option<&Uffd> {
+        self.uffd.as_ref()
+    }
+
+    fn faults(&self) -> &Uffd {
+        self.uffd.as_ref().expect("PAGE-1: pages are served only where faults are reported")
     }
 
     fn backing(&self, page: PageNo) -> Backing {
@@ -93,7 +121,7 @@ impl Memory {
             self.populate(first, count);
         }
         let (start, len) = span(first, count);
-        done("protect", first, self.uffd.write_protect(start, len, true));
+        done("protect", first, self.faults().write_protect(start, len, true));
     }
 
     /// `Output::Unmap`.
@@ -150,9 +178,9 @@ impl Memory {
                 // SAFETY: the alias covers the own heap, of which these pages are part; they are
                 // unmapped for user threads (PAGE-1), so nobody else accesses these bytes.
                 unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), alias.as_ptr(), len as usize) };
-                self.uffd.resume(start, len, writable)
+                self.faults().resume(start, len, writable)
             }
-            Backing::OwnAnonymous | Backing::Foreign => self.uffd.copy(start, bytes, writable),
+            Backing::OwnAnonymous | Backing::Foreign => self.faults().copy(start, bytes, writable),
         };
         done("install", first, result);
     }
@@ -160,7 +188,7 @@ impl Memory {
     /// `Output::Upgrade`.
     pub(crate) fn upgrade(&mut self, first: PageNo, count: u16) {
         let (start, len) = span(first, count);
-        done("upgrade", first, self.uffd.write_protect(start, len, false));
+        done("upgrade", first, self.faults().write_protect(start, len, false));
     }
 
     /// `Output::Resolve`.
@@ -170,15 +198,15 @@ impl Memory {
             Backing::OwnHeap => {
                 // Only what the page cache holds can be mapped.
                 self.cache(page, 1);
-                self.uffd.resume(start, len, writable)
+                self.faults().resume(start, len, writable)
             }
-            Backing::OwnAnonymous => self.uffd.zero(start, len),
+            Backing::OwnAnonymous => self.faults().zero(start, len),
             Backing::Foreign => Ok(()),
         };
         match mapped {
             Err(error) if error.raw_os_error() != Some(libc::EEXIST) => done("resolve", page, Err(error)),
-            _ if writable => done("resolve", page, self.uffd.write_protect(start, len, false)),
-            _ => done("resolve", page, self.uffd.wake(start, len)),
+            _ if writable => done("resolve", page, self.faults().write_protect(start, len, false)),
+            _ => done("resolve", page, self.faults().wake(start, len)),
         }
     }
 
@@ -210,12 +238,12 @@ impl Memory {
             let from = chunk.max(whole.start);
             let to = (chunk + CHUNK_BYTES).min(whole.end);
             if self.chunks.insert(from) {
-                done("register", first, self.uffd.register(from, to - from, MISSING | WP));
+                done("register", first, self.faults().register(from, to - from, MISSING | WP));
             }
             chunk += CHUNK_BYTES;
         }
         for page in 0..u64::from(count) {
-            match self.uffd.zero(start + page * PAGE_BYTES, PAGE_BYTES) {
+            match self.faults().zero(start + page * PAGE_BYTES, PAGE_BYTES) {
                 Err(error) if error.raw_os_error() == Some(libc::EEXIST) => {}
                 result => done("populate", first, result),
             }

@@ -112,26 +112,42 @@ impl Uffd {
     /// `EPERM` when this process may not; `ENOSYS`/`EINVAL` when the kernel lacks what is needed
     /// (Linux 5.19 has all of it).
     pub(crate) fn open() -> io::Result<Uffd> {
-        let flags = (libc::O_CLOEXEC | libc::O_NONBLOCK) as usize;
+        let uffd = Uffd::open_with(0)?;
+        let features = FEATURE_PAGEFAULT_FLAG_WP
+            | FEATURE_MINOR_SHMEM
+            | FEATURE_EXACT_ADDRESS
+            | FEATURE_WP_HUGETLBFS_SHMEM
+            | FEATURE_WP_UNPOPULATED;
+        uffd.ask_for(features)?;
+        Ok(uffd)
+    }
+
+    /// Opens one that sees faults in user mode only, for which no right is needed. A fault inside a
+    /// system call makes that fail with `EFAULT`.
+    ///
+    /// # Errors
+    /// When the kernel has no userfaultfd, or a sandbox forbids it.
+    pub(crate) fn open_user_mode() -> io::Result<Uffd> {
+        const USER_MODE_ONLY: usize = 1;
+        let uffd = Uffd::open_with(USER_MODE_ONLY)?;
+        uffd.ask_for(FEATURE_EXACT_ADDRESS)?;
+        Ok(uffd)
+    }
+
+    fn ask_for(&self, features: u64) -> io::Result<()> {
+        let mut api = Api { api: API, features, ioctls: 0 };
+        self.ioctl(iowr(0x3F, size_of::<Api>()), &mut api)
+    }
+
+    fn open_with(mode: usize) -> io::Result<Uffd> {
+        let flags = (libc::O_CLOEXEC | libc::O_NONBLOCK) as usize | mode;
         // SAFETY: creates a descriptor; no memory involved.
         let fd = unsafe { raw::syscall(libc::SYS_userfaultfd, [flags, 0, 0, 0, 0, 0]) };
-        let uffd = if fd >= 0 {
-            // SAFETY: the kernel has just returned this descriptor, nobody else owns it.
-            Uffd(unsafe { OwnedFd::from_raw_fd(fd as i32) })
-        } else {
-            Uffd::open_device(fd)?
-        };
-        let mut api = Api {
-            api: API,
-            features: FEATURE_PAGEFAULT_FLAG_WP
-                | FEATURE_MINOR_SHMEM
-                | FEATURE_EXACT_ADDRESS
-                | FEATURE_WP_HUGETLBFS_SHMEM
-                | FEATURE_WP_UNPOPULATED,
-            ioctls: 0,
-        };
-        uffd.ioctl(iowr(0x3F, size_of::<Api>()), &mut api)?;
-        Ok(uffd)
+        if fd < 0 {
+            return Uffd::open_device(fd);
+        }
+        // SAFETY: the kernel has just returned this descriptor, nobody else owns it.
+        Ok(Uffd(unsafe { OwnedFd::from_raw_fd(fd as i32) }))
     }
 
     /// The second way in: a device file that an administrator can hand to a group.

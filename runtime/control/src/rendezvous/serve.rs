@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::Hello;
+use super::{Hello, Peer};
 use crate::exit;
 use crate::poll::{Lobby, Verdict, Visit};
 use crate::secret::{Purpose, Secret, left};
@@ -191,7 +191,7 @@ fn gather(
         }
         if !peers_told && roll.all(Stage::Connecting) {
             roll.check_agreement()?;
-            tell_all(lobby, &FromLauncher::Peers(roll.addresses()))?;
+            tell_all(lobby, &FromLauncher::Peers(roll.peers()))?;
             peers_told = true;
         }
         if roll.all(Stage::Ready) {
@@ -223,8 +223,9 @@ impl Roll {
         self.stages.iter().all(|&reached| reached >= stage)
     }
 
-    fn addresses(&self) -> Vec<SocketAddr> {
-        self.hellos.iter().flatten().map(|hello| hello.listen).collect()
+    fn peers(&self) -> Vec<Peer> {
+        let peer = |hello: &Hello| Peer { listen: hello.listen, pid: hello.pid, memory: hello.memory };
+        self.hellos.iter().flatten().map(peer).collect()
     }
 
     fn visit(&mut self, seat: usize, visit: Visit<'_>) -> Result<Verdict, ServeError> {

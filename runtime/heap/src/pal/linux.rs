@@ -55,6 +55,15 @@ pub(crate) fn memfd(bytes: u64) -> Result<RawFd, MapError> {
     Ok(fd)
 }
 
+/// Replaces the mapping of `range` by the file `fd`, shared with all others that map it.
+///
+/// # Safety
+/// - `range` is the caller's, and nothing in it is in use.
+pub(crate) unsafe fn shared_view(range: &Range<u64>, fd: RawFd) -> Result<(), MapError> {
+    // SAFETY: the caller's promise.
+    unsafe { replace(range, fd, libc::MAP_SHARED) }
+}
+
 /// Replaces the mapping of `range` by a private view of the file `fd`: later writes of others may
 /// show through, own writes stay own.
 ///
@@ -62,10 +71,19 @@ pub(crate) fn memfd(bytes: u64) -> Result<RawFd, MapError> {
 /// - `range` must be a mapping of this file by the caller, and nobody may rely on writes to it
 ///   reaching the file any more.
 pub(crate) unsafe fn private_view(range: &Range<u64>, fd: RawFd) -> Result<(), MapError> {
-    let flags = libc::MAP_PRIVATE | libc::MAP_NORESERVE | libc::MAP_FIXED;
+    // SAFETY: the caller's promise.
+    unsafe { replace(range, fd, libc::MAP_PRIVATE) }
+}
+
+/// Puts the file `fd` in the place of what is mapped at `range`.
+///
+/// # Safety
+/// - `range` is the caller's, and nobody relies on what is mapped there.
+unsafe fn replace(range: &Range<u64>, fd: RawFd, kind: i32) -> Result<(), MapError> {
+    let flags = kind | libc::MAP_NORESERVE | libc::MAP_FIXED;
     let at = ptr::without_provenance_mut(range.start as usize);
     let len = (range.end - range.start) as usize;
-    // SAFETY: replaces a mapping of the caller by the same bytes (this function's contract).
+    // SAFETY: replaces what the caller gives up (this function's contract).
     let got = unsafe { libc::mmap(at, len, Access::ReadWrite.bits(), flags, fd, 0) };
     if got == libc::MAP_FAILED { Err(map_error(range)) } else { Ok(()) }
 }
