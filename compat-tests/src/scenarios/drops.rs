@@ -2,8 +2,8 @@
 
 use dstd::collections::BTreeMap;
 use dstd::place;
-use dstd::sync::Arc;
 use dstd::sync::atomic::{AtomicUsize, Ordering};
+use dstd::sync::{Arc, mpsc};
 use std::fs;
 
 use crate::cluster;
@@ -37,6 +37,28 @@ pub(crate) fn foreign_drops() -> String {
         assert!(after < before + GROWTH_MAX, "node {i} grew from {before} to {after} bytes");
     }
     format!("{dropped} values")
+}
+
+/// Buffers of main's node that another one drops are free for the next ones.
+pub(crate) fn large_foreign_drops() -> String {
+    const BUFFERS: usize = 100;
+    const BYTES: usize = 16 << 20;
+    /// All buffers would be 1.6 GB.
+    const ALIVE_MAX: usize = 16 * BYTES;
+    let before = resident();
+    let (sender, receiver) = mpsc::sync_channel::<Vec<u8>>(1);
+    let sum = cluster::spawn(cluster::size() - 1, move || {
+        receiver.into_iter().map(|buffer| usize::from(buffer[BYTES - 1])).sum::<usize>()
+    });
+    for i in 0..BUFFERS {
+        sender.send(vec![1; BYTES]).unwrap();
+        for (node, (before, now)) in before.iter().zip(resident()).enumerate() {
+            assert!(now < before + ALIVE_MAX, "node {node} grew from {before} to {now} bytes by buffer {i}");
+        }
+    }
+    drop(sender);
+    assert_eq!(sum.join().unwrap(), BUFFERS);
+    format!("{BUFFERS} buffers")
 }
 
 /// What every node occupies.

@@ -1,6 +1,6 @@
 //! Arguments, environment and working directory are those of node 0.
 
-use dstd::place;
+use dstd::{place, thread};
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
@@ -60,6 +60,24 @@ pub(crate) fn changed() -> String {
         env::set_current_dir("/proc").unwrap();
     }
     String::from("on all nodes")
+}
+
+/// All nodes change the directory at the same time: one of them is the last, for all.
+pub(crate) fn directory_race() -> String {
+    const ROUNDS: usize = 200;
+    const DIRECTORIES: [&str; 3] = ["/proc", "/sys", "/dev"];
+    for round in 0..ROUNDS {
+        thread::scope(|scope| {
+            for i in 0..cluster::size().max(2) {
+                let directory = DIRECTORIES[(round + i) % DIRECTORIES.len()];
+                cluster::scoped(scope, i, move || env::set_current_dir(directory).unwrap());
+            }
+        });
+        let seen = cluster::everywhere(|_| env::current_dir().unwrap());
+        assert!(seen.iter().all(|other| *other == seen[0]), "round {round}: {seen:?}");
+        assert!(DIRECTORIES.iter().any(|directory| seen[0] == Path::new(directory)));
+    }
+    format!("{ROUNDS} rounds")
 }
 
 #[expect(unsafe_code, reason = "std offers no safe way")]

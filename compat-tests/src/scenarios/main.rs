@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a scenario that meets an error has failed and may panic")]
 
 mod borrows;
+mod c_library;
 mod channels;
 mod cluster;
 mod contention;
@@ -16,14 +17,17 @@ mod endings;
 mod environment;
 mod files;
 mod foreign_crates;
+mod fresh;
 mod handles;
 mod litmus;
 mod locks;
+mod mappings;
 mod output;
 mod panics;
 mod parking;
 mod random;
 mod reads;
+mod stacks;
 mod statics;
 mod stops;
 mod threads;
@@ -94,6 +98,16 @@ const SCENARIOS: &[(&str, Run)] = &[
     ("random_atomics", random::atomics),
     ("crossbeam", foreign_crates::crossbeam),
     ("serde_json", foreign_crates::json),
+    ("fresh_neighbours", fresh::neighbours),
+    ("fresh_read_ahead", fresh::read_ahead),
+    ("stack_guards", stacks::beside_guards),
+    ("stack_sizes", stacks::absurd_sizes),
+    ("pthread_exit", c_library::thread_exit),
+    ("shared_futex", c_library::shared_futex),
+    ("forked_exit", c_library::forked_exit),
+    ("large_foreign_drops", drops::large_foreign_drops),
+    ("directory_race", environment::directory_race),
+    ("foreign_directory", descriptors::foreign_directory),
     ("detached", endings::detached),
 ];
 
@@ -107,6 +121,8 @@ const ENDINGS: &[(&str, Run)] = &[
     ("lent_thread_local", stops::lent_thread_local),
     ("private_mapping", stops::private_mapping),
     ("foreign_file", descriptors::foreign_file),
+    ("c_streams", c_library::streams),
+    ("mappings_exhausted", mappings::exhausted),
 ];
 
 fn main() -> ExitCode {

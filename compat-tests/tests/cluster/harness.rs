@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -14,6 +15,8 @@ use std::time::{Duration, Instant};
 
 /// The program with the scenarios.
 pub(crate) const SCENARIOS: &str = env!("CARGO_BIN_EXE_scenarios");
+/// The program with large thread-locals.
+pub(crate) const BIG_TLS: &str = env!("CARGO_BIN_EXE_bigtls");
 /// The launcher.
 pub(crate) const LAUNCH: &str = env!("CARGO_BIN_EXE_launch");
 /// A run that takes longer hangs.
@@ -23,12 +26,16 @@ const MARK: &str = "DSTD_TEST_RUN";
 
 static RUNS: AtomicU32 = AtomicU32::new(0);
 
+/// What is done to a command before it starts.
+type Change = Box<dyn FnOnce(&mut Command)>;
+
 /// A command line of the launcher, or of a program by itself.
 pub(crate) struct Run {
     program: PathBuf,
     options: Vec<OsString>,
     command: Vec<OsString>,
     variables: Vec<(String, String)>,
+    changes: Vec<Change>,
     patience: Duration,
 }
 
@@ -59,6 +66,7 @@ pub(crate) fn launch<A: Into<OsString>, B: Into<OsString>>(
         options: options.into_iter().map(Into::into).collect(),
         command: command.into_iter().map(Into::into).collect(),
         variables: Vec::new(),
+        changes: Vec::new(),
         patience: PATIENCE,
     }
 }
@@ -91,6 +99,18 @@ impl Run {
         self
     }
 
+    /// Another copy of the launcher.
+    pub(crate) fn launcher(mut self, launcher: PathBuf) -> Run {
+        self.program = launcher;
+        self
+    }
+
+    /// Changes how the launcher is started.
+    pub(crate) fn change(mut self, change: impl FnOnce(&mut Command) + 'static) -> Run {
+        self.changes.push(Box::new(change));
+        self
+    }
+
     /// Starts it.
     pub(crate) fn start(self) -> Running {
         let mark = format!("{}-{}", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed));
@@ -101,6 +121,7 @@ impl Run {
         }
         command.env(MARK, &mark).envs(self.variables);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        self.changes.into_iter().for_each(|change| change(&mut command));
         let words = format!("{command:?}");
         let mut child = command.spawn().expect("the program is there");
         let stdout = Text::collect(child.stdout.take().expect("it is piped"));
@@ -303,6 +324,15 @@ impl Scratch {
         let name = format!("{}-{}", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed));
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::create_dir_all(&path).expect("cargo gives us a directory to write to");
+        Scratch(path)
+    }
+
+    /// A new, empty one where all users of the machine may look.
+    pub(crate) fn for_everybody() -> Scratch {
+        let name = format!("dstd-test-{}-{}", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path).expect("the name is new");
+        fs::set_permissions(&path, Permissions::from_mode(0o755)).expect("it is ours");
         Scratch(path)
     }
 

@@ -2,14 +2,16 @@
 //!
 //! Each test runs `launch -n N --transport tcp --no-direct -- scenarios NAME` and looks at the exit
 //! code, stdout and stderr, and that no process is left.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod harness;
 
+mod builds;
 mod endings;
 mod examples;
 mod kills;
 mod output;
+mod refusals;
 mod report;
 mod scenarios;
 mod start;

@@ -38,6 +38,19 @@ fn lines_keep_the_order_of_locks_and_channels() {
     prints("print_locked", &(turns + &sent));
 }
 
+/// C keeps what is printed until the node ends, so only the lines are certain.
+#[test]
+fn lines_of_c_streams_of_all_nodes_appear() {
+    for nodes in [2, 3] {
+        let ended = scenario(nodes, "c_streams").finish().with_code(0);
+        let mut lines: Vec<_> = ended.stdout.lines().collect();
+        lines.sort_unstable();
+        let mut expected = vec![format!("ok c_streams {nodes} lines")];
+        expected.extend((0..nodes).map(|node| format!("printed by C as {node}")));
+        assert_eq!(lines, expected);
+    }
+}
+
 #[test]
 fn a_panic_names_thread_and_message() {
     let ended = scenario(2, "panic_payloads").finish().ok("panic_payloads");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::harness::{SCENARIOS, alone, scenario};
+use crate::harness::{BIG_TLS, SCENARIOS, alone, program, scenario};
 
 macro_rules! scenarios {
     ($($name:ident)*) => {
@@ -40,6 +40,8 @@ scenarios! {
     file_buffers socket_buffers command
     litmus_sb litmus_mp litmus_iriw litmus_cas random_atomics
     crossbeam serde_json
+    fresh_neighbours fresh_read_ahead stack_guards stack_sizes
+    pthread_exit shared_futex forked_exit large_foreign_drops directory_race foreign_directory
     detached
 }
 
@@ -60,5 +62,21 @@ fn a_program_without_a_launcher_is_one_node() {
 fn a_launched_program_may_have_one_node() {
     for name in ["reads_dyn", "condvar", "statics_program", "panic_payloads", "thread_ids"] {
         scenario(1, name).finish().ok(name);
+    }
+}
+
+#[test]
+fn a_program_with_large_thread_locals_starts() {
+    let nothing: [&str; 0] = [];
+    alone(BIG_TLS, nothing).finish().ok("bigtls");
+    for nodes in [1, 2, 3] {
+        program(nodes, BIG_TLS, nothing).finish().ok("bigtls");
+    }
+}
+
+#[test]
+fn a_node_without_addresses_gets_no_more_mappings() {
+    for nodes in [2, 3] {
+        scenario(nodes, "mappings_exhausted").finish().ok("mappings_exhausted");
     }
 }

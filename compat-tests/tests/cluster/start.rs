@@ -2,9 +2,7 @@
 //!
 //! A shell between the launcher and a node changes what the node gets.
 
-use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use crate::harness::{Ended, SCENARIOS, Scratch, launch, program};
@@ -92,25 +90,6 @@ fn wrong_command_lines_give_64() {
     }
     let nothing: [&str; 0] = [];
     launch(["-n", "2"], nothing).finish().with_code(64);
-}
-
-/// As a user who may not handle page faults, when we are one who can become him.
-#[test]
-fn a_user_who_may_not_handle_page_faults_is_told_how_to_allow_it() {
-    let allowed = fs::read_to_string("/proc/sys/vm/unprivileged_userfaultfd").unwrap_or_default();
-    let root = fs::metadata("/proc/self").expect("Linux has /proc").uid() == 0;
-    if !root || allowed.trim() == "1" || !Path::new("/usr/bin/setpriv").exists() {
-        eprintln!("not tried: it needs root, setpriv, and vm.unprivileged_userfaultfd=0");
-        return;
-    }
-    // Where everybody may read it.
-    let readable = std::env::temp_dir().join(format!("dstd-scenarios-{}", std::process::id()));
-    fs::copy(SCENARIOS, &readable).expect("a copy");
-    let nobody = ["--reuid", "65534", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"];
-    let words = nobody.map(OsString::from).into_iter().chain([readable.clone().into(), "reads_dyn".into()]);
-    let ended = program(2, "/usr/bin/setpriv", words).finish();
-    fs::remove_file(readable).expect("it is ours");
-    ended.with_code(72).says(&["sysctl -w vm.unprivileged_userfaultfd=1"]);
 }
 
 #[test]

@@ -68,6 +68,9 @@ impl Fabric for HandedOver {
             (offer(&here, Sizes::default()).unwrap(), accept(&there).unwrap())
         })
     }
+    fn scale(&self) -> Scale {
+        Scale { body_bytes_max: 2 << 20, bulk_bytes: 8 << 20, frames: 500 }
+    }
 }
 
 crate::conformance_suite!(roomy_links, roomy());

@@ -2,6 +2,7 @@
 
 use std::io::IoSlice;
 use std::thread;
+use std::time::Duration;
 
 use dstd_addr::NodeId;
 
@@ -111,6 +112,17 @@ fn a_full_ring_does_not_keep_anybody_awake() {
 }
 
 #[test]
+fn an_answer_that_was_not_flushed_forbids_sleep() {
+    let (mut node, mut peer) = two(Sizes::default(), Limits::default());
+    node.send(ONE, &[0; HEADER_BYTES], &[]).unwrap();
+    node.flush();
+    peer.poll(&mut |out, _| out.send(ZERO, &[0; HEADER_BYTES], &[]).unwrap());
+    assert_eq!(events_of(&peer), libc::POLLIN | libc::POLLOUT);
+    assert_eq!(peer.flush(), 0);
+    assert_eq!(events_of(&peer), libc::POLLIN);
+}
+
+#[test]
 fn a_frame_that_came_before_the_announcement_forbids_sleep() {
     let (mut node, peer) = two(Sizes::default(), Limits::default());
     node.send(ONE, &[0; HEADER_BYTES], &[]).unwrap();
@@ -121,7 +133,7 @@ fn a_frame_that_came_before_the_announcement_forbids_sleep() {
 #[test]
 fn a_spinning_peer_is_not_rung() {
     let (mut node, mut peer) = two(Sizes::default(), Limits::default());
-    events_of(&peer);
+    let socket = pollfd(&peer);
     assert_eq!(peer.poll(&mut |_, _| {}), 0, "awake again");
     for _ in 0..10 {
         node.send(ONE, &[0; HEADER_BYTES], &[]).unwrap();
@@ -129,7 +141,36 @@ fn a_spinning_peer_is_not_rung() {
         assert_eq!(peer.poll(&mut |_, _| {}), 1);
         peer.flush();
     }
-    assert_eq!(ready(&peer), 0, "nothing was written to the socket");
+    assert_eq!(socket.events, libc::POLLIN);
+    assert_eq!(crate::sys::ppoll(&mut [socket], Some(Duration::ZERO)).unwrap(), 0, "it was rung");
+}
+
+#[test]
+fn a_frame_right_before_the_end_is_not_lost() {
+    for _ in 0..500 {
+        let (mut node, mut peer) = two(Sizes { slots: 1, bulk_bytes: 64 }, Limits::default());
+        let leaver = thread::spawn(move || {
+            node.send(ONE, &[0; HEADER_BYTES], &[]).unwrap();
+            assert_eq!(node.flush(), 0);
+        });
+        let (mut frames, mut end) = (0, None);
+        while end.is_none() {
+            peer.poll(&mut |_, event| match event {
+                Event::Frame { .. } => frames += 1,
+                Event::Closed { why, .. } => end = Some(why),
+            });
+            thread::yield_now();
+        }
+        assert_eq!((frames, end.unwrap().is_clean()), (1, true));
+        leaver.join().unwrap();
+    }
+}
+
+#[test]
+fn who_leaves_in_good_order_is_noticed_by_the_next_poll() {
+    let (node, mut peer) = two(Sizes::default(), Limits::default());
+    drop(node);
+    assert_eq!(peer.poll(&mut |_, event| assert!(matches!(event, Event::Closed { .. }))), 1);
 }
 
 fn pollfd(node: &Shm) -> libc::pollfd {
@@ -145,5 +186,5 @@ fn events_of(node: &Shm) -> libc::c_short {
 
 /// How many descriptors end a sleep at once.
 fn ready(node: &Shm) -> usize {
-    crate::sys::ppoll(&mut [pollfd(node)], Some(std::time::Duration::ZERO)).unwrap()
+    crate::sys::ppoll(&mut [pollfd(node)], Some(Duration::ZERO)).unwrap()
 }

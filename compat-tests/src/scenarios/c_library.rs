@@ -1,0 +1,147 @@
+//! What programs do through libc, beside std: threads, futexes, children, streams.
+
+use dstd::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use dstd::sync::{Arc, Mutex};
+use dstd::{place, thread};
+use std::cell::RefCell;
+use std::ffi::{c_char, c_void};
+use std::ptr;
+
+use crate::cluster;
+
+static DROPPED: AtomicUsize = AtomicUsize::new(0);
+
+struct CallsElsewhere;
+
+impl Drop for CallsElsewhere {
+    fn drop(&mut self) {
+        for node in place::nodes() {
+            let sum = Arc::new(Mutex::new(1));
+            place::call(node, {
+                let sum = Arc::clone(&sum);
+                move || *sum.lock().unwrap() += 1
+            });
+            assert_eq!(*sum.lock().unwrap(), 2);
+        }
+        DROPPED.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+thread_local! {
+    static LOCAL: RefCell<Option<CallsElsewhere>> = const { RefCell::new(None) };
+}
+
+#[expect(unsafe_code, reason = "std never ends a thread so")]
+extern "C-unwind" fn start(_: *mut c_void) -> *mut c_void {
+    LOCAL.set(Some(CallsElsewhere));
+    // SAFETY: no frame of this thread has anything to drop.
+    unsafe { libc::pthread_exit(ptr::null_mut()) }
+}
+
+/// A thread of libc's ends in its midst, and its thread-local's destructor works on all nodes.
+pub(crate) fn thread_exit() -> String {
+    for i in 0..cluster::size() {
+        cluster::spawn(i, start_and_join).join().unwrap();
+        assert_eq!(DROPPED.load(Ordering::SeqCst), i + 1);
+    }
+    format!("{} threads", cluster::size())
+}
+
+#[expect(unsafe_code, reason = "libc's threads")]
+fn start_and_join() {
+    unsafe extern "C" {
+        // As libc declares it, but for a start routine that may unwind: `pthread_exit` does.
+        fn pthread_create(
+            thread: *mut libc::pthread_t,
+            attributes: *const libc::pthread_attr_t,
+            start: extern "C-unwind" fn(*mut c_void) -> *mut c_void,
+            argument: *mut c_void,
+        ) -> i32;
+    }
+    let mut made = 0;
+    // SAFETY: the start routine takes no argument, and it may run at any time.
+    assert_eq!(unsafe { pthread_create(&raw mut made, ptr::null(), start, ptr::null_mut()) }, 0);
+    // SAFETY: it was made above and is joined once.
+    assert_eq!(unsafe { libc::pthread_join(made, ptr::null_mut()) }, 0);
+}
+
+/// Waiters and wakers of any node meet without the flag that says that they are of one process.
+pub(crate) fn shared_futex() -> String {
+    for home in 0..cluster::size() {
+        let word = place::call(cluster::nth(home), || Arc::new(AtomicU32::new(3)));
+        for waiter in 0..cluster::size() {
+            let word = &*word;
+            thread::scope(|scope| {
+                let waiting = cluster::scoped(scope, waiter, || futex(word, libc::FUTEX_WAIT, 3));
+                cluster::scoped(scope, waiter + 1, || {
+                    // The word stays as it is: nothing but this wake ends the wait.
+                    while futex(word, libc::FUTEX_WAKE, 1) == 0 {
+                        thread::yield_now();
+                    }
+                });
+                assert_eq!(waiting.join().unwrap(), 0);
+            });
+        }
+        assert_eq!(cluster::spawn(home + 1, move || futex(&word, libc::FUTEX_WAIT, 4)).join().unwrap(), -1);
+    }
+    format!("{} pairs", cluster::size() * cluster::size())
+}
+
+#[expect(unsafe_code, reason = "std does not wait without the flag")]
+fn futex(word: &AtomicU32, operation: i32, value: u32) -> i64 {
+    let no_timeout = ptr::null::<libc::timespec>();
+    // SAFETY: the word is valid for the call, and there is no timeout.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, value, no_timeout, 0_usize, 0_usize) }
+}
+
+/// Children of `fork` end by `exit` on every node, and the program goes on.
+pub(crate) fn forked_exit() -> String {
+    let counter = Arc::new(Mutex::new(0));
+    for i in 0..cluster::size() {
+        for code in [3, 0] {
+            assert_eq!(cluster::spawn(i, move || child_that_exits(code)).join().unwrap(), code);
+        }
+        // Its node still works with the others.
+        for node in place::nodes() {
+            let counter = Arc::clone(&counter);
+            place::call(node, move || *counter.lock().unwrap() += 1);
+        }
+    }
+    assert_eq!(*counter.lock().unwrap(), cluster::size() * cluster::size());
+    format!("{} children", 2 * cluster::size())
+}
+
+/// The code with which the child ended.
+#[expect(unsafe_code, reason = "std starts programs only")]
+fn child_that_exits(code: i32) -> i32 {
+    // SAFETY: the child only ends; it has no thread but this one.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0);
+    if child == 0 {
+        // SAFETY: no other thread of the child can run the handlers too.
+        unsafe { libc::exit(code) };
+    }
+    let mut status = 0;
+    // SAFETY: the status is writable.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    assert!(libc::WIFEXITED(status), "the child's status is {status:#x}");
+    libc::WEXITSTATUS(status)
+}
+
+/// Every node prints through C's stream, which has a buffer of its own on each.
+pub(crate) fn streams() -> String {
+    for (i, node) in place::nodes().enumerate() {
+        place::call(node, move || print(i));
+    }
+    format!("{} lines", cluster::size())
+}
+
+#[expect(unsafe_code, reason = "C's printf")]
+fn print(number: usize) {
+    unsafe extern "C" {
+        fn printf(format: *const c_char, ...) -> i32;
+    }
+    // SAFETY: the format takes one argument of this type.
+    let written = unsafe { printf(c"printed by C as %zu\n".as_ptr(), number) };
+    assert!(written > 0);
+}

@@ -1,0 +1,82 @@
+//! Programs and machines that cannot carry several nodes are refused with 72, and told what to do.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use crate::harness::{LAUNCH, SCENARIOS, Scratch, scenario};
+
+/// Nobody's number.
+const NOBODY: u32 = 65_534;
+/// The program was refused.
+const REFUSED: i32 = 72;
+
+/// As a user who may not handle page faults. Root becomes one, anybody else is one.
+#[test]
+fn a_user_who_may_not_handle_page_faults_is_told_how_to_allow_it() {
+    let allowed = fs::read_to_string("/proc/sys/vm/unprivileged_userfaultfd").unwrap_or_default();
+    if allowed.trim() == "1" {
+        eprintln!(
+            "not tried: vm.unprivileged_userfaultfd=1 lets every user of this machine handle page faults"
+        );
+        return;
+    }
+    let scratch = Scratch::for_everybody();
+    let (launcher, program) = (scratch.file("launch"), scratch.file("scenarios"));
+    fs::copy(LAUNCH, &launcher).expect("a copy");
+    fs::copy(SCENARIOS, &program).expect("a copy");
+    let root = fs::metadata("/proc/self").expect("Linux has /proc").uid() == 0;
+    let directory = scratch.file("");
+    let ended = crate::harness::program(2, program, ["reads_dyn"])
+        .launcher(launcher)
+        .change(move |command| {
+            command.current_dir(directory);
+            if root {
+                command.uid(NOBODY).gid(NOBODY);
+            }
+        })
+        .finish();
+    let ended = ended.with_code(REFUSED).says(&["sysctl -w vm.unprivileged_userfaultfd=1"]);
+    assert_eq!(ended.stdout, "");
+}
+
+/// In a container whose system calls are filtered.
+#[test]
+fn a_container_that_forbids_fixed_addresses_is_named() {
+    let run = scenario(2, "reads_dyn").change(forbid_personality);
+    let ended = run.finish().with_code(REFUSED).says(&["personality", "seccomp"]);
+    assert_eq!(ended.stdout, "");
+}
+
+/// What is started may not call `personality`, nor may its children.
+#[expect(unsafe_code, reason = "a filter is installed between fork and exec")]
+fn forbid_personality(command: &mut Command) {
+    // SAFETY: the function makes two system calls and touches its own stack only.
+    unsafe { command.pre_exec(filter_personality) };
+}
+
+#[expect(unsafe_code, reason = "std filters no system calls")]
+fn filter_personality() -> io::Result<()> {
+    const LOAD_NUMBER: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
+    const SKIP_UNLESS_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+    const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+    let instruction = |code, jf, k| libc::sock_filter { code, jt: 0, jf, k };
+    let mut filter = [
+        instruction(LOAD_NUMBER, 0, 0),
+        instruction(SKIP_UNLESS_EQUAL, 1, libc::SYS_personality as u32),
+        instruction(RETURN, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
+        instruction(RETURN, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog { len: 4, filter: filter.as_mut_ptr() };
+    // SAFETY: no memory is involved.
+    if unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel copies the program, which is valid for the call.
+    if unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
