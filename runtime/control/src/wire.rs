@@ -99,7 +99,7 @@ pub(crate) fn take<M: bincode::Decode<()>>(buffer: &mut Vec<u8>) -> io::Result<O
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rendezvous::PROTOCOL;
+    use crate::rendezvous::{Files, PROTOCOL};
 
     fn hello() -> Hello {
         Hello {

@@ -2,14 +2,14 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use dstd_control::env::{NodeEnv, Options};
 use dstd_control::mesh;
-use dstd_control::rendezvous::{Controller, Error, Hello, PROTOCOL, ServeError, Stage, serve};
+use dstd_control::rendezvous::{Controller, Error, Files, Hello, PROTOCOL, Peer, ServeError, Stage, serve};
 use dstd_control::secret::{AuthError, Secret};
 
 const LONG: Duration = Duration::from_secs(60);
@@ -63,7 +63,7 @@ impl Job {
         change(&mut hello);
         let mut controller = Controller::connect(&self.env(rank), &self.secret)?;
         let peers = controller.hello(&hello)?;
-        let mut streams = mesh::connect(rank, &listener, &peers, &self.secret, LONG).unwrap();
+        let mut streams = mesh::connect(rank, &listener, &addresses(&peers), &self.secret, LONG).unwrap();
         controller.ready_and_wait_start()?;
         drop(controller);
         exchange(rank, &mut streams);
@@ -87,6 +87,14 @@ fn exchange(me: u16, streams: &mut [Option<TcpStream>]) {
     }
 }
 
+fn addresses(peers: &[Peer]) -> Vec<SocketAddr> {
+    for (rank, peer) in peers.iter().enumerate() {
+        assert_eq!(peer.pid, 1000 + rank as u32, "peers come by rank");
+        assert_eq!(peer.memory.map(|files| files.heap), Some(rank as i32));
+    }
+    peers.iter().map(|peer| peer.listen).collect()
+}
+
 fn hello(rank: u16, listener: &TcpListener) -> Hello {
     Hello {
         protocol: PROTOCOL,
@@ -98,6 +106,7 @@ fn hello(rank: u16, listener: &TcpListener) -> Hello {
         probes: [5; 8],
         cpu: 6,
         listen: listener.local_addr().unwrap(),
+        memory: Some(Files { heap: i32::from(rank), stacks: 1, statics: (rank == 0).then_some(2) }),
     }
 }
 
@@ -137,7 +146,7 @@ fn strangers_at_both_doors_change_nothing() {
                 let rank = rank as u16;
                 let mut controller = Controller::connect(&job.env(rank), &job.secret).unwrap();
                 let peers = controller.hello(&hello(rank, &door)).unwrap();
-                let mut streams = mesh::connect(rank, &door, &peers, &job.secret, LONG).unwrap();
+                let mut streams = mesh::connect(rank, &door, &addresses(&peers), &job.secret, LONG).unwrap();
                 controller.ready_and_wait_start().unwrap();
                 exchange(rank, &mut streams);
             });
