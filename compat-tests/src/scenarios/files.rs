@@ -75,6 +75,41 @@ pub(crate) fn socket_buffers() -> String {
     format!("{BYTES} bytes")
 }
 
+/// `Command` with a user id forks instead of `posix_spawn`: the child runs a closure of the program
+/// that borrows the spawning thread's stack, on every node.
+#[expect(unsafe_code, reason = "only a child's code between fork and exec needs it")]
+pub(crate) fn command_forked() -> String {
+    use std::os::unix::fs::MetadataExt;
+    use std::os::unix::process::CommandExt;
+
+    let me = std::fs::metadata("/proc/self").unwrap();
+    let threads: Vec<_> = (0..cluster::size())
+        .map(|node| {
+            let (uid, gid) = (me.uid(), me.gid());
+            cluster::spawn(node, move || {
+                let local = [node; 1_000];
+                for round in 0..10 {
+                    let mut command = Command::new("/bin/echo");
+                    command.arg(format!("{node} {round}")).uid(uid).gid(gid);
+                    let expected = local;
+                    // SAFETY: compares numbers, nothing else.
+                    unsafe {
+                        command.pre_exec(move || {
+                            let right = expected.iter().all(|&number| number == node);
+                            if right { Ok(()) } else { Err(std::io::ErrorKind::InvalidData.into()) }
+                        });
+                    }
+                    let output = command.output().unwrap();
+                    assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{node} {round}\n"));
+                    assert!(local.iter().all(|&number| number == node));
+                }
+            })
+        })
+        .collect();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    format!("{} nodes", cluster::size())
+}
+
 /// A child process gets its program, arguments and environment from memory of another node.
 pub(crate) fn command() -> String {
     for node in 0..cluster::size() {

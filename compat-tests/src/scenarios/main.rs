@@ -91,6 +91,7 @@ const SCENARIOS: &[(&str, Run)] = &[
     ("file_buffers", files::file_buffers),
     ("socket_buffers", files::socket_buffers),
     ("command", files::command),
+    ("command_forked", files::command_forked),
     ("litmus_sb", litmus::store_buffering),
     ("litmus_mp", litmus::message_passing),
     ("litmus_iriw", litmus::independent_reads),

@@ -44,6 +44,11 @@ pub(crate) fn scenario(nodes: usize, name: &str) -> Run {
     program(nodes, SCENARIOS, [name])
 }
 
+/// Runs `scenarios NAME` on `nodes` nodes that map each other's memory.
+pub(crate) fn direct(nodes: usize, name: &str) -> Run {
+    launch(["-n", &nodes.to_string()], [SCENARIOS, name])
+}
+
 /// Runs `program` on `nodes` nodes.
 pub(crate) fn program<A: Into<OsString>>(
     nodes: usize,

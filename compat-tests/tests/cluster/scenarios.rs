@@ -1,8 +1,8 @@
-//! Every scenario, on two and on three nodes and without a launcher.
+//! Every scenario: on two and on three nodes, in a coherence domain, and without a launcher.
 
 use std::collections::BTreeSet;
 
-use crate::harness::{BIG_TLS, SCENARIOS, alone, program, scenario};
+use crate::harness::{BIG_TLS, SCENARIOS, alone, direct, program, scenario};
 
 macro_rules! scenarios {
     ($($name:ident)*) => {
@@ -19,6 +19,11 @@ macro_rules! scenarios {
                 #[test]
                 fn on_3_nodes() {
                     scenario(3, stringify!($name)).finish().ok(stringify!($name));
+                }
+
+                #[test]
+                fn in_a_domain_of_3() {
+                    direct(3, stringify!($name)).finish().ok(stringify!($name));
                 }
             }
         )*
@@ -37,7 +42,7 @@ scenarios! {
     thread_ids thread_names thread_local_drop thread_many thread_deep thread_once placement
     handles_elsewhere handles_dropped sizes
     parallelism environment environment_changed
-    file_buffers socket_buffers command
+    file_buffers socket_buffers command command_forked
     litmus_sb litmus_mp litmus_iriw litmus_cas random_atomics
     crossbeam serde_json
     fresh_neighbours fresh_read_ahead stack_guards stack_sizes

@@ -12,7 +12,7 @@
 //! # Differences from std
 //! - [`available_parallelism`] is that of the whole cluster.
 //! - A thread-local variable lives at the node of its thread. A borrow of one that reaches another node
-//!   stops the program, unless the program was linked with dstd's link script, which serves them.
+//!   stops the program with exit code 72 and a line that says so.
 //! - [`JoinHandle`], [`Builder`], [`Scope`] and [`ScopedJoinHandle`] are types of dstd.
 //!
 //! # Examples
