@@ -13,8 +13,8 @@ use dstd_control::env::{Options, Placement};
 
 /// How long a page that a fault brought in stays, unless told otherwise.
 ///
-/// Below 20 us a contended page leaves before the woken thread has run; above 50 us programs that
-/// need two contended pages stall (measured, `runtime/docs/bench.md`).
+/// Below 20 us an instruction over two contended pages gets through several times more slowly; above
+/// 30 us every hand-over of a page pays for it (measured, `runtime/docs/bench.md`).
 const RESIDENCE_NS: u64 = 30_000;
 /// The most pages one read-ahead request asks for: 256 KiB.
 const WINDOW_PAGES: u16 = 64;
