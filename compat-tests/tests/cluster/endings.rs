@@ -1,44 +1,44 @@
 //! How a program ends is how the launcher ends.
 
-use crate::harness::{SCENARIOS, alone, scenario};
+use crate::harness::{SCENARIOS, alone, everywhere};
 
 #[test]
 fn exit_on_another_node_ends_the_program_with_its_code() {
-    for nodes in [2, 3] {
-        let ended = scenario(nodes, "exit_last").finish().with_code(7);
+    for (_, run) in everywhere("exit_last") {
+        let ended = run.finish().with_code(7);
         assert_eq!(ended.stdout, "main waits\nlast node leaves\n");
     }
 }
 
 #[test]
 fn exit_beside_main_ends_the_program_with_its_code() {
-    for nodes in [2, 3] {
-        assert_eq!(scenario(nodes, "exit_first").finish().with_code(7).stdout, "");
+    for (_, run) in everywhere("exit_first") {
+        assert_eq!(run.finish().with_code(7).stdout, "");
     }
     alone(SCENARIOS, ["exit_first"]).finish().with_code(7);
 }
 
 #[test]
 fn mains_code_is_the_programs_code() {
-    for nodes in [2, 3] {
-        assert_eq!(scenario(nodes, "exit_code").finish().with_code(5).stdout, "ok exit_code true\n");
+    for (_, run) in everywhere("exit_code") {
+        assert_eq!(run.finish().with_code(5).stdout, "ok exit_code true\n");
     }
     alone(SCENARIOS, ["exit_code"]).finish().with_code(5);
 }
 
 #[test]
 fn a_panic_of_main_gives_101() {
-    for nodes in [2, 3] {
+    for (nodes, run) in everywhere("exit_panic") {
         let sum = nodes * (nodes - 1) / 2;
         let message = format!("main fails after {sum}");
-        scenario(nodes, "exit_panic").finish().with_code(101).says(&["thread 'main'", &message]);
+        run.finish().with_code(101).says(&["thread 'main'", &message]);
     }
     alone(SCENARIOS, ["exit_panic"]).finish().with_code(101).says(&["main fails after 0"]);
 }
 
 #[test]
 fn an_abort_on_another_node_gives_its_signal() {
-    for nodes in [2, 3] {
-        scenario(nodes, "exit_abort").finish().with_code(128 + 6).says(&[&format!("node {}", nodes - 1)]);
+    for (nodes, run) in everywhere("exit_abort") {
+        run.finish().with_code(128 + 6).says(&[&format!("node {}", nodes - 1)]);
     }
 }

@@ -49,6 +49,13 @@ pub(crate) fn direct(nodes: usize, name: &str) -> Run {
     launch(["-n", &nodes.to_string()], [SCENARIOS, name])
 }
 
+/// `scenarios NAME` in every mode and on 2 and 3 nodes, with the number of nodes.
+pub(crate) fn everywhere(name: &str) -> impl Iterator<Item = (usize, Run)> {
+    [2, 3]
+        .into_iter()
+        .flat_map(move |nodes| [scenario(nodes, name), direct(nodes, name)].map(|run| (nodes, run)))
+}
+
 /// Runs `program` on `nodes` nodes.
 pub(crate) fn program<A: Into<OsString>>(
     nodes: usize,

@@ -2,13 +2,18 @@
 
 use std::time::Duration;
 
-use crate::harness::{kill, scenario};
+use crate::harness::{Run, direct, kill, scenario};
 
 /// What is promised from the death of a node to the end of the program.
 const BOUND: Duration = Duration::from_secs(5);
 
 fn kill_node(nodes: usize, rank: usize) {
-    let running = scenario(nodes, "run_on").start();
+    kill_in(scenario(nodes, "run_on"), rank);
+    kill_in(direct(nodes, "run_on"), rank);
+}
+
+fn kill_in(run: Run, rank: usize) {
+    let running = run.start();
     let stdout = running.wait_for("all run\n");
     let prefix = format!("node {rank} is process ");
     let pid: u32 =

@@ -1,6 +1,6 @@
 //! Memory and descriptors that may not be shared: the program is told so, in words.
 
-use crate::harness::{Ended, scenario};
+use crate::harness::{Ended, everywhere};
 
 /// stderr names an address on the page of the one that was printed.
 fn names_address(ended: &Ended) -> bool {
@@ -14,9 +14,9 @@ fn names_address(ended: &Ended) -> bool {
 }
 
 fn stops(name: &str, kind: &str) {
-    for nodes in [2, 3] {
+    for (nodes, run) in everywhere(name) {
         let last = format!("node {} touched", nodes - 1);
-        let ended = scenario(nodes, name).finish().with_code(72).says(&["dstd:", &last, kind, "of node 0"]);
+        let ended = run.finish().with_code(72).says(&["dstd:", &last, kind, "of node 0"]);
         assert!(names_address(&ended), "the address is not named: {}{}", ended.stdout, ended.stderr);
         assert!(!ended.stdout.contains("went on"));
     }
@@ -34,8 +34,8 @@ fn a_private_mapping() {
 
 #[test]
 fn a_foreign_descriptor_is_refused_and_its_owner_named() {
-    for nodes in [2, 3] {
-        let ended = scenario(nodes, "foreign_file").finish().ok("foreign_file");
+    for (_, run) in everywhere("foreign_file") {
+        let ended = run.finish().ok("foreign_file");
         let number = ended.stdout.split("fd: ").nth(1).and_then(|rest| rest.split([',', ' ']).next());
         let number = number.expect("Debug of a file shows its number");
         let ours: Vec<_> = ended.stderr.lines().filter(|line| line.starts_with("dstd:")).collect();
