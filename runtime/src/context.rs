@@ -50,6 +50,9 @@ pub(crate) fn set_connections(fds: Vec<i32>) {
 
 /// In the child of a fork: it goes on as a program of its own, which says nothing to the others.
 pub(crate) fn forked() {
+    if is_child() {
+        return;
+    }
     CLUSTER.store(false, Ordering::Relaxed);
     CHILD.store(true, Ordering::Relaxed);
     if let Some(context) = CONTEXT.get() {

@@ -89,7 +89,10 @@ pub(crate) fn detach() {
         record.tls[1].store(0, Ordering::Relaxed);
         record.native_sp.set(0);
         // Thread-locals were dropped on the native stack: nothing uses this one any more.
-        if let Some(stack) = record.stack.take() {
+        if let Some(stack) = record.stack.take()
+            // In a forked child the pool's lock may be held for ever.
+            && !crate::context::is_child()
+        {
             stack.give_back();
         }
         // Release: pairs with the acquire in `attach`.

@@ -228,8 +228,16 @@ fn no_launcher_is_69() {
 fn a_node_that_gives_up_stops_all_with_its_reason() {
     let job = &Job::new(2);
     thread::scope(|scope| {
-        let node = scope.spawn(|| job.node(0, |_| {}));
-        scope.spawn(|| {
+        // The launcher tells those who have come: node 1 gives up after node 0 is known there.
+        let (come, is_here) = std::sync::mpsc::channel();
+        let node = scope.spawn(move || {
+            let listener = mesh::listen().unwrap();
+            let mut controller = Controller::connect(&job.env(0), &job.secret).unwrap();
+            come.send(()).unwrap();
+            controller.hello(&hello(0, &listener)).map(|_| ())
+        });
+        scope.spawn(move || {
+            is_here.recv().unwrap();
             let mut controller = Controller::connect(&job.env(1), &job.secret).unwrap();
             controller.stop(72, "userfaultfd is not permitted").unwrap();
         });

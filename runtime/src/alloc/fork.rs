@@ -30,6 +30,7 @@ pub(super) fn register() {
 }
 
 unsafe extern "C" fn before() {
+    crate::interpose::check_fork();
     PARTITION.lock_for_fork();
     PRIVATE.lock_for_fork();
 }
@@ -40,7 +41,10 @@ unsafe extern "C" fn in_parent() {
 }
 
 unsafe extern "C" fn in_child() {
-    if let Err(error) = boot::reservation().remap_after_fork() {
+    // A child's child: its memory is private already.
+    if !crate::context::is_child()
+        && let Err(error) = boot::reservation().remap_after_fork()
+    {
         boot::stop(&error);
     }
     PRIVATE.unlock_after_fork();

@@ -62,6 +62,7 @@ pub(super) fn join(environment: &NodeEnv, config: Config, program: Program) {
         give_up(&mut controller, fatal::CANNOT, &error);
     }
     if nodes > 1 {
+        check_threads(&mut controller);
         check_program(&mut controller, me, private_statics);
     }
     let own = (nodes > 1).then(|| own_memory(&mut controller, me, &layout, &statics, direct));
@@ -127,6 +128,18 @@ const DESCRIPTORS_PER_NODE: u64 = 4096;
 /// The ranges of the shared statics, none when they stay private.
 fn shared_statics(nodes: u16, private: bool) -> [Range<u64>; 2] {
     if nodes == 1 || private { [0..0, 0..0] } else { statics::ranges().unwrap_or([0..0, 0..0]) }
+}
+
+/// The address space is rearranged now, so nobody else may run.
+fn check_threads(controller: &mut Controller) {
+    let threads = std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
+    if threads > 1 {
+        let text = format!(
+            "a constructor of this program has started {} threads before main: start them in main",
+            threads - 1
+        );
+        give_up(controller, fatal::CANNOT, &text);
+    }
 }
 
 /// Refuses programs that cannot run on several nodes.

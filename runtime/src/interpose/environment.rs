@@ -1,5 +1,5 @@
 //! The environment and the working directory are the program's: a change reaches every node
-//! before the call returns.
+//! before the call returns. With several nodes only the spawner threads write the environment.
 //!
 //! # Network
 //! 1 round trip to node 0, which makes 1 to every other node at once.
@@ -7,11 +7,12 @@
 //! *Why not safe code*: C signatures.
 
 use core::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::CString;
 
 use super::next::Next;
 use crate::ship::change_environment;
 use crate::stack::on_native;
-use crate::{alloc, context};
+use crate::{alloc, context, raw};
 
 static SETENV: Next = Next::new(c"setenv");
 static UNSETENV: Next = Next::new(c"unsetenv");
@@ -35,21 +36,21 @@ fn bytes_of(text: *const c_char) -> Vec<u8> {
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn setenv(name: *const c_char, value: *const c_char, overwrite: c_int) -> c_int {
     type Function = unsafe extern "C" fn(*const c_char, *const c_char, c_int) -> c_int;
+    if is_shared() {
+        return on_native(|| {
+            let Some(name) = valid(name) else { return invalid() };
+            // SAFETY: both are C strings by the caller's promise.
+            let keep = overwrite == 0 && !unsafe { libc::getenv(name.as_ptr()) }.is_null();
+            if !keep {
+                change_environment(name.to_bytes(), Some(&bytes_of(value)));
+            }
+            0
+        });
+    }
     // SAFETY: libc's function of this name has this type.
     let next = unsafe { core::mem::transmute::<*mut c_void, Function>(SETENV.get()) };
     // SAFETY: the caller's promise.
-    let result = unsafe { next(name, value, overwrite) };
-    if result == 0 && is_shared() {
-        on_native(|| {
-            // SAFETY: a C string by the caller's promise; the value that holds now is sent, whatever
-            // `overwrite` said.
-            let now = unsafe { libc::getenv(name) };
-            if !now.is_null() {
-                change_environment(&bytes_of(name), Some(&bytes_of(now)));
-            }
-        });
-    }
-    result
+    unsafe { next(name, value, overwrite) }
 }
 
 /// libc's `unsetenv`.
@@ -59,14 +60,34 @@ pub(crate) unsafe extern "C" fn setenv(name: *const c_char, value: *const c_char
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn unsetenv(name: *const c_char) -> c_int {
     type Function = unsafe extern "C" fn(*const c_char) -> c_int;
+    if is_shared() {
+        return on_native(|| {
+            let Some(name) = valid(name) else { return invalid() };
+            change_environment(name.to_bytes(), None);
+            0
+        });
+    }
     // SAFETY: libc's function of this name has this type.
     let next = unsafe { core::mem::transmute::<*mut c_void, Function>(UNSETENV.get()) };
     // SAFETY: the caller's promise.
-    let result = unsafe { next(name) };
-    if result == 0 && is_shared() {
-        on_native(|| change_environment(&bytes_of(name), None));
+    unsafe { next(name) }
+}
+
+/// The name in private memory, if a variable can be called so.
+fn valid(name: *const c_char) -> Option<CString> {
+    if name.is_null() {
+        return None;
     }
-    result
+    let name = bytes_of(name);
+    if name.is_empty() || name.contains(&b'=') { None } else { CString::new(name).ok() }
+}
+
+fn invalid() -> c_int {
+    // SAFETY: the address of this thread's errno.
+    let errno = unsafe { libc::__errno_location() };
+    // SAFETY: valid for the thread's life.
+    unsafe { *errno = libc::EINVAL };
+    -1
 }
 
 /// libc's `chdir`.
@@ -84,6 +105,26 @@ pub(crate) unsafe extern "C" fn chdir(path: *const c_char) -> c_int {
         on_native(follow_directory);
     }
     result
+}
+
+/// libc's `fchdir`.
+///
+/// # Safety
+/// - As libc's.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn fchdir(fd: c_int) -> c_int {
+    if super::fd::refused(fd, "fchdir") {
+        return super::fd::fail(libc::EBADF) as c_int;
+    }
+    // SAFETY: changes the directory to that of a descriptor.
+    let result = unsafe { raw::syscall(libc::SYS_fchdir, [fd as usize, 0, 0, 0, 0, 0]) };
+    if result < 0 {
+        return super::fd::fail(-result as c_int) as c_int;
+    }
+    if is_shared() {
+        on_native(follow_directory);
+    }
+    0
 }
 
 fn follow_directory() {

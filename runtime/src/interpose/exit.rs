@@ -31,9 +31,6 @@ static BY_EXIT: AtomicBool = AtomicBool::new(false);
 pub(crate) unsafe extern "C" fn exit(code: c_int) -> ! {
     match context::cluster() {
         Some(context) if context.me != NodeId::ZERO => {
-            // What libc's `exit` would do here; the handlers are node 0's.
-            // SAFETY: flushes all streams.
-            unsafe { libc::fflush(core::ptr::null_mut()) };
             on_native(|| {
                 context.queue.push(Request::Ship {
                     to: NodeId::ZERO,
@@ -64,7 +61,7 @@ fn leave(origin: NodeId, code: i32, by_exit: bool) -> ! {
     // SAFETY: the running thread's own identity.
     let me = unsafe { libc::pthread_self() };
     let owner = OWNER.compare_exchange(0, me, Ordering::SeqCst, Ordering::SeqCst);
-    if owner.is_err_and(|owner| owner != me) {
+    if owner.is_err_and(|owner| owner != me) && !context::is_child() {
         // Another thread ends the program already. (A handler that calls `exit` again goes on in libc.)
         wait_for_the_end()
     }

@@ -1,19 +1,22 @@
-//! `fork` in a coherence domain.
+//! `fork` by a user thread.
 //!
-//! There stacks are shared memory, so parent and child would run on one stack. The call is made
-//! on the native stack, which is private; the parent waits until the child has a copy of
-//! the stack it will return to. All else is a private view of the files in the child (see
-//! `alloc::fork`), which copies what it writes.
+//! The call is made on the native stack, which is private. In a coherence domain stacks are
+//! shared memory, so parent and child would run on one: the parent waits until the child
+//! has a copy of the stack it will return to. Otherwise pages of the stack may be at another
+//! node, and a child has nobody who fetches them: they are copied before and put back in it.
+//! All else is a private view of the files in the child (see `alloc::fork`).
 //!
 //! *Why not safe code*: C signatures, and pages of a stack.
 
 use core::ffi::{c_int, c_void};
+use core::ops::Range;
 
-use dstd_addr::PAGE_BYTES;
+use dstd_addr::{Layout, PAGE_BYTES};
 
 use super::next::Next;
+use crate::fatal::{self, stop};
 use crate::stack::on_native;
-use crate::{context, raw, record};
+use crate::{alloc, context, raw, record};
 
 type Fork = unsafe extern "C" fn() -> c_int;
 
@@ -29,24 +32,58 @@ pub(crate) unsafe extern "C" fn fork() -> c_int {
     let next = unsafe { core::mem::transmute::<*mut c_void, Fork>(NEXT.get()) };
     let here = 0_u8;
     let stack = record::current().and_then(record::Record::stack);
-    match (context::cluster(), stack) {
-        (Some(context), Some((start, bytes))) if context.direct => {
-            let lowest = ((&raw const here).addr() as u64 - 2 * PAGE_BYTES).max(start);
-            on_native(|| fork_apart(next, lowest..start + bytes))
-        }
+    let (Some(context), Some((start, bytes))) = (context::cluster(), stack) else {
         // SAFETY: the caller's promise.
-        _ => unsafe { next() },
+        return unsafe { next() };
+    };
+    let lowest = ((&raw const here).addr() as u64 - 2 * PAGE_BYTES).max(start);
+    let stack = lowest..start + bytes;
+    if context.direct {
+        on_native(|| fork_apart(next, start, stack))
+    } else {
+        on_native(|| fork_with_copy(next, stack))
     }
 }
 
-fn fork_apart(next: Fork, stack: core::ops::Range<u64>) -> c_int {
+/// libc's own `fork`; handlers that libraries have registered for it are user code.
+fn call(next: Fork) -> c_int {
+    let _user = alloc::leave();
+    // SAFETY: the caller of `fork` vouches for what runs in the child.
+    unsafe { next() }
+}
+
+/// The handler before a fork: refuses one that would leave parent and child on one stack.
+pub(crate) fn check_fork() {
+    let here = 0_u8;
+    let on_user_stack = Layout::stacks(context::me()).contains(&((&raw const here).addr() as u64));
+    if on_user_stack && !context::is_child() && context::cluster().is_some_and(|context| context.direct) {
+        stop!(
+            fatal::CANNOT,
+            "a fork inside libc (daemon, forkpty) would run two processes on one stack: call fork itself, or run with --no-direct"
+        );
+    }
+}
+
+fn fork_with_copy(next: Fork, stack: Range<u64>) -> c_int {
+    let (start, len) = (stack.start as *mut u8, (stack.end - stack.start) as usize);
+    let mut copy: Vec<u8> = Vec::with_capacity(len);
+    // SAFETY: this thread's stack, mapped; absent pages are fetched. The vector has room.
+    unsafe { core::ptr::copy_nonoverlapping(start, copy.as_mut_ptr(), len) };
+    let child = call(next);
+    if child == 0 {
+        // SAFETY: the same range in the child, which has it to itself; the copy was made above.
+        unsafe { core::ptr::copy_nonoverlapping(copy.as_ptr(), start, len) };
+    }
+    child
+}
+
+fn fork_apart(next: Fork, lowest: u64, stack: Range<u64>) -> c_int {
     let mut ends = [0; 2];
     // SAFETY: the array takes two descriptors.
     if unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) } != 0 {
         return -1;
     }
-    // SAFETY: the caller of `fork` vouches for what runs in the child.
-    let child = unsafe { next() };
+    let child = call(next);
     if child == 0 {
         // The mapping is private already; a write makes the page the child's own.
         for page in (stack.start..stack.end).step_by(PAGE_BYTES as usize) {
@@ -56,11 +93,17 @@ fn fork_apart(next: Fork, stack: core::ops::Range<u64>) -> c_int {
             // SAFETY: as above; the byte stays what it is.
             unsafe { byte.write_volatile(value) };
         }
+        let guard = (lowest - PAGE_BYTES) as *mut c_void;
+        // SAFETY: the guard page below this thread's stack, which the new mapping has opened.
+        unsafe { libc::mprotect(guard, PAGE_BYTES as usize, libc::PROT_NONE) };
+        let done = 1_u8;
+        // SAFETY: writes one byte of a local.
+        unsafe { raw::syscall(libc::SYS_write, [ends[1] as usize, (&raw const done) as usize, 1, 0, 0, 0]) };
     }
     close(ends[1]);
     if child > 0 {
         let mut byte = 0_u8;
-        // SAFETY: reads into a local until the child has closed its end, by itself or by dying.
+        // SAFETY: reads into a local until the child has said that it is done, or has died.
         while unsafe {
             raw::syscall(libc::SYS_read, [ends[0] as usize, (&raw mut byte) as usize, 1, 0, 0, 0])
         } == -(libc::EINTR as isize)

@@ -12,6 +12,7 @@ mod next;
 mod pthread;
 
 pub(crate) use exit::{at_last, exit_for, main_returned};
+pub(crate) use fork::check_fork;
 pub(crate) use pthread::start_user_thread;
 
 /// References that make sure that the linker takes all of these definitions, or none: libc's start

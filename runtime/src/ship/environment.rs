@@ -1,7 +1,7 @@
 //! The environment and the working directory are one for the program.
 //!
-//! A change is made on the calling node first. Then node 0 puts all changes in an order, which
-//! every node follows, the caller's node included; the call returns when all have.
+//! Node 0 puts all changes in an order, which every node follows, the caller's node included; the
+//! call returns when all have. The spawner threads are the only ones that write `environ`.
 //!
 //! *Who may touch what, when*: followers do not take std's lock of the environment, which the
 //! calling thread may hold on its node. Instead they leave every array that a reader may be
@@ -27,7 +27,7 @@ use crate::node::{Request, Shipped};
 use crate::record::Wait;
 
 /// Makes all nodes follow a change of the environment (`name`, `value` or removal) or of the
-/// working directory (empty name), which the caller has made on its own node. Runtime code.
+/// working directory (empty name). Runtime code.
 pub(crate) fn change(name: &[u8], value: Option<&[u8]>) {
     let Some(context) = context::cluster() else { return };
     let body = encode(name, value);

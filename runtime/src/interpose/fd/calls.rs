@@ -30,7 +30,7 @@ pub(super) unsafe fn call<const N: usize>(number: i64, args: [usize; N]) -> isiz
 
 /// Fails in libc's way.
 #[cold]
-pub(super) fn fail(errno: c_int) -> isize {
+pub(in crate::interpose) fn fail(errno: c_int) -> isize {
     // SAFETY: always the address of this thread's errno.
     let place = unsafe { libc::__errno_location() };
     // SAFETY: valid while the thread lives.
@@ -84,7 +84,6 @@ system_calls! {
     flock = SYS_flock [fd] (operation: c_int) -> c_int;
     fchmod = SYS_fchmod [fd] (mode: mode_t) -> c_int;
     fchown = SYS_fchown [fd] (owner: uid_t, group: gid_t) -> c_int;
-    fchdir = SYS_fchdir [fd] () -> c_int;
 
     fstatat = SYS_newfstatat [dir] (path: *const c_char, to: *mut stat, flags: c_int) -> c_int;
     fstatat64 = SYS_newfstatat [dir] (path: *const c_char, to: *mut stat, flags: c_int) -> c_int;

@@ -43,7 +43,7 @@ pub(super) fn report_to(to: c_int) {
 
 /// Whether `fd` is another node's, so that `call` fails with `EBADF`; if so, says so.
 #[inline]
-pub(super) fn refused(fd: c_int, call: &str) -> bool {
+pub(in crate::interpose) fn refused(fd: c_int, call: &str) -> bool {
     let foreign = is_foreign(fd);
     if foreign {
         report(fd as u32, "EBADF", call);

@@ -31,6 +31,8 @@ mod setup;
 mod streams;
 mod stride;
 
+pub(super) use calls::fail;
+pub(super) use foreign::refused;
 pub(crate) use setup::{hard_limit, setup};
 pub(crate) use stride::{Stride, plan};
 
