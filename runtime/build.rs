@@ -24,6 +24,11 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=link");
     println!("cargo::rerun-if-env-changed=RUSTC");
+    println!("cargo::rustc-check-cfg=cfg(one_node)");
+    if !clusters_run_there() {
+        println!("cargo::rustc-cfg=one_node");
+        return;
+    }
     if let Some(linker) = linker_without_scripts() {
         println!(
             "cargo::warning=the linker {linker} cannot gather the statics that nodes share: \
@@ -51,6 +56,14 @@ fn main() {
 
     println!("cargo::rustc-link-search=native={}", out.display());
     println!("cargo::rustc-link-lib=dylib=dstd_ld");
+}
+
+/// Whether programs for the target can have several nodes.
+fn clusters_run_there() -> bool {
+    let is = |name: &str, value: &str| env::var(name).as_deref() == Ok(value);
+    is("CARGO_CFG_TARGET_OS", "linux")
+        && is("CARGO_CFG_TARGET_ARCH", "x86_64")
+        && is("CARGO_CFG_TARGET_ENV", "gnu")
 }
 
 /// The linker that the build's flags name, when it is one that takes neither the script nor what

@@ -14,9 +14,12 @@
 //! ```
 
 use crate::ship;
-use crate::thread::{JoinHandle, running, spawn};
+#[cfg(not(one_node))]
+use crate::thread::running;
+use crate::thread::{JoinHandle, spawn};
 use std::cell::Cell;
 use std::iter::FusedIterator;
+#[cfg(not(one_node))]
 use std::panic::resume_unwind;
 
 pub use dstd_addr::NodeId;
@@ -168,18 +171,20 @@ where
     T: Send,
 {
     check(node);
-    if node == here() {
-        // As on a thread of the pool, an `on` around the call does not reach into it.
-        return spawning(None, f);
+    #[cfg(not(one_node))]
+    if node != here() {
+        // SAFETY: the closure and its result are `Send`.
+        return match unsafe { running::call(node, f) } {
+            Ok(result) => result,
+            Err(panic) => resume_unwind(panic),
+        };
     }
-    // SAFETY: the closure and its result are `Send`.
-    match unsafe { running::call(node, f) } {
-        Ok(result) => result,
-        Err(panic) => resume_unwind(panic),
-    }
+    // As on a thread of the pool, an `on` around the call does not reach into it.
+    spawning(None, f)
 }
 
 /// The node on which a thread that is spawned now starts.
+#[cfg(not(one_node))]
 pub(crate) fn for_spawn() -> NodeId {
     // While thread-local variables are destroyed no `on` is active.
     SPAWNS_ON.try_with(Cell::get).ok().flatten().unwrap_or_else(ship::choose)

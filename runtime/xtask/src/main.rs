@@ -8,6 +8,8 @@
 //! | `sim [--seeds N] [--from S]` | simulates the protocols |
 //! | `compat [--nodes N]` | every scenario on std and on N nodes |
 //! | `drill [--rounds N] [--from S]` | kills nodes of running programs |
+//! | `elsewhere` | the facades compile for targets on which a program has one node |
+//! | `package` | every published crate builds from its package |
 //! | `bench` | what building and running costs beside std |
 //!
 //! All exit with 0 for pass, 1 for fail, 2 when they could not run, and write rows of results with `--json FILE`.
@@ -18,8 +20,10 @@ mod bench;
 mod cargo;
 mod compat;
 mod drill;
+mod elsewhere;
 mod layers;
 mod links;
+mod package;
 mod processes;
 mod row;
 mod sim;
@@ -36,7 +40,8 @@ use arguments::Arguments;
 use row::Row;
 use verdict::{Verdict, cannot};
 
-const USAGE: &str = "usage: cargo xtask verify|tidy|statics|sim|compat|drill|bench [OPTIONS] [--json FILE]";
+const USAGE: &str =
+    "usage: cargo xtask verify|tidy|statics|sim|compat|drill|elsewhere|package|bench [OPTIONS] [--json FILE]";
 
 fn main() -> ExitCode {
     let arguments = match Arguments::parse(std::env::args().skip(1)) {
@@ -69,6 +74,8 @@ fn run(arguments: &Arguments, rows: &mut Vec<Row>) -> Verdict {
         "sim" => sim::run(arguments, rows),
         "compat" => compat::run(arguments, rows),
         "drill" => drill::run(arguments, rows),
+        "elsewhere" => elsewhere::run(rows),
+        "package" => package::run(rows),
         "bench" => bench::run(rows),
         other => cannot(format!("there is no command {other:?}\n{USAGE}")),
     }
