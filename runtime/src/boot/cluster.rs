@@ -24,7 +24,7 @@ use crate::config::Config;
 use crate::context::{self, Context};
 use crate::fatal::{self, stop};
 use crate::node::{Engine, Queue, event_fd};
-use crate::page::{Memory, Uffd};
+use crate::page::{Faults, Memory, Uffd};
 use crate::{alloc, domain, interpose, ship, statics};
 
 /// C's `main` and its arguments.
@@ -195,7 +195,7 @@ fn own_memory(
         give_up(controller, fatal::CANNOT, &format!("cannot share the statics: {error}"));
     }
     let uffd = Uffd::open().unwrap_or_else(|error| give_up(controller, fatal::CANNOT, &no_uffd(&error)));
-    let memory = Memory::new(me, layout.clone(), uffd).unwrap_or_else(|error| {
+    let memory = Memory::new(me, layout.clone(), Faults::Uffd(uffd)).unwrap_or_else(|error| {
         give_up(controller, fatal::CANNOT, &format!("cannot watch the global heap: {error}"))
     });
     Own { memory, files: None }
@@ -209,7 +209,9 @@ fn offered_memory(controller: &mut Controller, me: NodeId, layout: &Layout, shar
     });
     // A sandbox may forbid userfaultfd; then a touch of another node's private memory is a
     // segmentation fault instead of a sentence.
-    let memory = match Uffd::open_user_mode().and_then(|uffd| Memory::guard(me, layout.clone(), uffd)) {
+    let memory = match Uffd::open_user_mode()
+        .and_then(|uffd| Memory::guard(me, layout.clone(), Faults::Uffd(uffd)))
+    {
         Ok(memory) => memory,
         Err(_) => {
             if let Err(error) = native::forbid(me, layout.nodes()) {
@@ -290,9 +292,7 @@ fn start_threads(context: &'static Context, memory: Memory, mut transport: Tcp) 
     let mut fds = Vec::new();
     transport.fds(&mut fds);
     fds.push(libc::pollfd { fd: event.as_raw_fd(), events: 0, revents: 0 });
-    if let Some(uffd) = memory.uffd() {
-        fds.push(libc::pollfd { fd: uffd.as_raw_fd(), events: 0, revents: 0 });
-    }
+    fds.extend(memory.fd().map(|fd| libc::pollfd { fd, events: 0, revents: 0 }));
     context::set_connections(fds.iter().map(|fd| fd.fd).collect());
     let signals = block_signals();
     let (sender, tasks) = channel();

@@ -147,7 +147,7 @@ impl Engine {
             transport.fds(fds);
             if !busy {
                 let readable = |fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
-                fds.extend(self.memory.uffd().map(|uffd| readable(uffd.as_raw_fd())));
+                fds.extend(self.memory.fd().map(readable));
                 fds.push(readable(self.event.as_raw_fd()));
             }
             let deadline = [self.pages.deadline(), self.lost_deadline()].into_iter().flatten().min();
@@ -220,9 +220,7 @@ impl Engine {
     fn local_faults(&mut self, out: &mut dyn Transport) -> usize {
         let mut faults = core::mem::take(&mut self.faults);
         faults.clear();
-        if let Some(uffd) = self.memory.uffd()
-            && let Err(error) = uffd.read(&mut faults)
-        {
+        if let Err(error) = self.memory.read_faults(&mut faults) {
             stop!(fatal::INTERNAL, "cannot read page faults: {error}");
         }
         let found = faults.len();

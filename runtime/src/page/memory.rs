@@ -11,15 +11,16 @@
 //! | foreign | anonymous | MISSING and WP, at start | the page (mapped whenever the engine reads it) |
 //!
 //! *Who may touch what, when*: only the engine thread calls this. User threads touch the pages
-//! all the time; the MMU stops them.
-//! *Why not safe code*: page tables.
+//! all the time; the MMU stops them, and [`Faults`] tells.
+//! *Why not safe code*: pages as slices.
 
 use std::collections::BTreeSet;
 use std::io;
+use std::os::fd::RawFd;
 
 use dstd_addr::{Kind, Layout, NodeId, PAGE_BYTES, PageNo};
 
-use super::uffd::{MINOR, MISSING, Uffd, WP};
+use super::faults::{Fault, Faults, MINOR, MISSING, WP};
 use crate::alloc;
 use crate::fatal::{self, stop};
 
@@ -40,7 +41,7 @@ pub(crate) struct Memory {
     me: NodeId,
     layout: Layout,
     /// Absent in a coherence domain whose host forbids it.
-    uffd: Option<Uffd>,
+    faults: Option<Faults>,
     /// First addresses of the own anonymous chunks that are registered.
     chunks: BTreeSet<u64>,
 }
@@ -50,24 +51,24 @@ impl Memory {
     ///
     /// # Errors
     /// What the kernel says.
-    pub(crate) fn new(me: NodeId, layout: Layout, uffd: Uffd) -> io::Result<Memory> {
+    pub(crate) fn new(me: NodeId, layout: Layout, faults: Faults) -> io::Result<Memory> {
         let reservation = alloc::reservation();
         let own = reservation.heap_range(me);
-        uffd.register(own.start, own.end - own.start, MINOR | WP)?;
+        faults.register(own.start, own.end - own.start, MINOR | WP)?;
         for rank in (0..layout.nodes()).map(NodeId).filter(|&rank| rank != me) {
             let heap = reservation.heap_range(rank);
             let stacks = Layout::stacks(rank);
             for range in [heap, stacks] {
-                uffd.register(range.start, range.end - range.start, MISSING | WP)?;
+                faults.register(range.start, range.end - range.start, MISSING | WP)?;
             }
         }
         if me != NodeId::ZERO {
             for range in layout.statics().iter().filter(|range| !range.is_empty()) {
                 let start = range.start.addr().0;
-                uffd.register(start, range.end.addr().0 - start, MISSING | WP)?;
+                faults.register(start, range.end.addr().0 - start, MISSING | WP)?;
             }
         }
-        let memory = Memory { me, layout, uffd: Some(uffd), chunks: BTreeSet::new() };
+        let memory = Memory { me, layout, faults: Some(faults), chunks: BTreeSet::new() };
         memory.watch_private()?;
         Ok(memory)
     }
@@ -76,15 +77,15 @@ impl Memory {
     ///
     /// # Errors
     /// What the kernel says.
-    pub(crate) fn guard(me: NodeId, layout: Layout, uffd: Uffd) -> io::Result<Memory> {
-        let memory = Memory { me, layout, uffd: Some(uffd), chunks: BTreeSet::new() };
+    pub(crate) fn guard(me: NodeId, layout: Layout, faults: Faults) -> io::Result<Memory> {
+        let memory = Memory { me, layout, faults: Some(faults), chunks: BTreeSet::new() };
         memory.watch_private()?;
         Ok(memory)
     }
 
     /// In a coherence domain without userfaultfd: nothing is watched.
     pub(crate) fn unguarded(me: NodeId, layout: Layout) -> Memory {
-        Memory { me, layout, uffd: None, chunks: BTreeSet::new() }
+        Memory { me, layout, faults: None, chunks: BTreeSet::new() }
     }
 
     /// Private memory of others: never served, a touch is reported (HEAP-1).
@@ -97,13 +98,21 @@ impl Memory {
         Ok(())
     }
 
-    /// The descriptor that reports faults.
-    pub(crate) fn uffd(&self) -> Option<&Uffd> {
-        self.uffd.as_ref()
+    /// A descriptor that becomes readable when there are faults, if that is how they are told.
+    pub(crate) fn fd(&self) -> Option<RawFd> {
+        self.faults.as_ref().and_then(Faults::fd)
     }
 
-    fn faults(&self) -> &Uffd {
-        self.uffd.as_ref().expect("PAGE-1: pages are served only where faults are reported")
+    /// Takes the faults that have arrived, without blocking.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub(crate) fn read_faults(&mut self, faults: &mut Vec<Fault>) -> io::Result<()> {
+        self.faults.as_mut().map_or(Ok(()), |source| source.read(faults))
+    }
+
+    fn faults(&self) -> &Faults {
+        self.faults.as_ref().expect("PAGE-1: pages are served only where faults are reported")
     }
 
     fn backing(&self, page: PageNo) -> Backing {
@@ -134,11 +143,7 @@ impl Memory {
             Backing::OwnHeap => self.cache(first, count),
             Backing::Foreign => {}
         }
-        // SAFETY: the range is global memory that the engine owns by its directory (PAGE-1): the
-        // bytes are elsewhere or worthless. No Rust object of the runtime lies there.
-        let result = unsafe { libc::madvise(start as *mut libc::c_void, len as usize, libc::MADV_DONTNEED) };
-        let result = if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) };
-        done("unmap", first, result);
+        done("unmap", first, self.faults().unmap(start, len));
     }
 
     /// Whether [`Memory::bytes`] still gives the bytes of a page after [`Memory::unmap`].

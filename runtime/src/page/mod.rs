@@ -1,7 +1,9 @@
 //! The fault driver: does to this node's memory what the page engine decides.
 
+mod faults;
 mod memory;
 mod uffd;
 
+pub(crate) use faults::{Fault, Faults};
 pub(crate) use memory::Memory;
-pub(crate) use uffd::{Fault, Uffd};
+pub(crate) use uffd::Uffd;

@@ -6,6 +6,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
+use super::faults::Fault;
 use crate::raw;
 
 const API: u64 = 0xAA;
@@ -14,13 +15,6 @@ const FEATURE_MINOR_SHMEM: u64 = 1 << 10;
 const FEATURE_EXACT_ADDRESS: u64 = 1 << 11;
 const FEATURE_WP_HUGETLBFS_SHMEM: u64 = 1 << 12;
 const FEATURE_WP_UNPOPULATED: u64 = 1 << 13;
-
-/// Events for absent pages.
-pub(crate) const MISSING: u64 = 1;
-/// Events for writes to write-protected pages.
-pub(crate) const WP: u64 = 2;
-/// Events for pages that are in the page cache but not mapped.
-pub(crate) const MINOR: u64 = 4;
 
 const COPY_MODE_WP: u64 = 2;
 const CONTINUE_MODE_WP: u64 = 2;
@@ -93,13 +87,6 @@ struct Event {
     pad: u32,
 }
 const _: () = assert!(size_of::<Event>() == 32);
-
-/// A thread that waits for a page.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Fault {
-    pub(crate) address: u64,
-    pub(crate) write: bool,
-}
 
 /// A userfaultfd in blocking mode: faults inside system calls are served as well.
 #[derive(Debug)]
@@ -184,7 +171,8 @@ impl Uffd {
         }
     }
 
-    /// Asks for events of `len` bytes from `start`; `mode` is a sum of [`MISSING`], [`WP`], [`MINOR`].
+    /// Asks for events of `len` bytes from `start`; `mode` is a sum of [`MISSING`](super::faults::MISSING), [`WP`](super::faults::WP) and
+    /// [`MINOR`](super::faults::MINOR).
     pub(crate) fn register(&self, start: u64, len: u64, mode: u64) -> io::Result<()> {
         let mut argument = Register { range: Range { start, len }, mode, ioctls: 0 };
         self.ioctl(iowr(0x00, size_of::<Register>()), &mut argument)
@@ -195,6 +183,14 @@ impl Uffd {
         let mode = if protect { WRITEPROTECT_MODE_WP } else { 0 };
         let mut argument = WriteProtect { range: Range { start, len }, mode };
         retry_again(|| self.ioctl(iowr(0x06, size_of::<WriteProtect>()), &mut argument))
+    }
+
+    /// Takes the mapping of pages away: the next touch is an event, where absent pages give events.
+    pub(crate) fn unmap(&self, start: u64, len: u64) -> io::Result<()> {
+        // SAFETY: the range is global memory that the engine owns by its directory (PAGE-1): the
+        // bytes are elsewhere or worthless. No Rust object of the runtime lies there.
+        let result = unsafe { libc::madvise(start as *mut libc::c_void, len as usize, libc::MADV_DONTNEED) };
+        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 
     /// Maps absent pages with a copy of `bytes` and wakes waiters.
