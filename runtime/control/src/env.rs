@@ -7,6 +7,7 @@
 //! | `DSTD_CONTROLLER` | `ip:port` of the launcher | launcher |
 //! | `DSTD_CRED_FD` | descriptor from which the 32 bytes of the secret are read | launcher |
 //! | `DSTD_STATS_FD` | descriptor of the statistics block | launcher |
+//! | `DSTD_LINK_FDS` | with `shm`: descriptors of the sockets to the other nodes, by rank, as in `5,7` | launcher |
 //! | `DSTD_CONNECT_TIMEOUT_MS` | bound of the start, in milliseconds | launcher |
 //! | `DSTD_HEAP_BYTES` | size of a node's heap | launcher or user |
 //! | `DSTD_PLACEMENT` | where spawned threads run | launcher or user |
@@ -39,6 +40,7 @@ pub mod name {
     pub const CONTROLLER: &str = "DSTD_CONTROLLER";
     pub const CRED_FD: &str = "DSTD_CRED_FD";
     pub const STATS_FD: &str = "DSTD_STATS_FD";
+    pub const LINK_FDS: &str = "DSTD_LINK_FDS";
     pub const CONNECT_TIMEOUT_MS: &str = "DSTD_CONNECT_TIMEOUT_MS";
     pub const HEAP_BYTES: &str = "DSTD_HEAP_BYTES";
     pub const PLACEMENT: &str = "DSTD_PLACEMENT";
@@ -60,7 +62,7 @@ const MEMBERSHIP: [&str; 8] = [
     name::CONNECT_TIMEOUT_MS,
 ];
 
-const ALL: [&str; 15] = [
+const ALL: [&str; 16] = [
     name::JOB_ID,
     name::RANK,
     name::SIZE,
@@ -68,6 +70,7 @@ const ALL: [&str; 15] = [
     name::CONTROLLER,
     name::CRED_FD,
     name::STATS_FD,
+    name::LINK_FDS,
     name::CONNECT_TIMEOUT_MS,
     name::HEAP_BYTES,
     name::PLACEMENT,
@@ -144,6 +147,9 @@ pub struct NodeEnv {
     pub cred_fd: RawFd,
     /// Descriptor of the statistics block.
     pub stats_fd: RawFd,
+    /// Descriptors of the sockets over which this node sets up its links of shared memory: one for each other
+    /// node, by rank. `None` for every other transport, and where there is one node.
+    pub link_fds: Option<Vec<RawFd>>,
     /// Bound of the start.
     pub connect_timeout: Duration,
     /// What the user chose.
@@ -173,6 +179,13 @@ impl NodeEnv {
         })?;
         let rank = |t: &str| t.parse().ok().filter(|&rank| rank < size);
         let fd = |t: &str| t.parse().ok().filter(|&fd: &RawFd| fd > 2);
+        let options = Options::from_lookup(lookup)?;
+        let linked = size > 1 && options.transport == Some(Transport::Shm);
+        let link_fds = |text: &str| {
+            let fds: Vec<RawFd> = text.split(',').map(fd).collect::<Option<_>>()?;
+            let repeated = (1..fds.len()).any(|at| fds[..at].contains(&fds[at]));
+            (fds.len() + 1 == usize::from(size) && !repeated).then_some(fds)
+        };
         Ok(Some(NodeEnv {
             job_id: need(lookup, name::JOB_ID, "a text", |t| (!t.is_empty()).then(|| t.to_owned()))?,
             rank: need(lookup, name::RANK, "a number below DSTD_SIZE", rank)?,
@@ -181,10 +194,15 @@ impl NodeEnv {
             controller: need(lookup, name::CONTROLLER, "ip:port", |t| t.parse().ok())?,
             cred_fd: need(lookup, name::CRED_FD, "a descriptor above 2", fd)?,
             stats_fd: need(lookup, name::STATS_FD, "a descriptor above 2", fd)?,
+            link_fds: linked
+                .then(|| {
+                    need(lookup, name::LINK_FDS, "different descriptors above 2, one for each peer", link_fds)
+                })
+                .transpose()?,
             connect_timeout: need(lookup, name::CONNECT_TIMEOUT_MS, "milliseconds", |t| {
                 t.parse().ok().map(Duration::from_millis).filter(|&wait| wait <= crate::DURATION_MAX)
             })?,
-            options: Options::from_lookup(lookup)?,
+            options,
         }))
     }
 
@@ -200,6 +218,10 @@ impl NodeEnv {
             (name::STATS_FD, self.stats_fd.to_string()),
             (name::CONNECT_TIMEOUT_MS, self.connect_timeout.as_millis().to_string()),
         ];
+        vars.extend(self.link_fds.as_ref().map(|fds| {
+            let fds: Vec<String> = fds.iter().map(RawFd::to_string).collect();
+            (name::LINK_FDS, fds.join(","))
+        }));
         vars.extend(self.options.to_vars());
         vars
     }
@@ -248,11 +270,12 @@ mod tests {
             controller: "127.0.0.1:4000".parse().expect("an address"),
             cred_fd: 3,
             stats_fd: 4,
+            link_fds: Some(vec![5, 17]),
             connect_timeout: Duration::from_millis(1500),
             options: Options {
                 heap_bytes: Some(1 << 32),
                 placement: Placement::Remote,
-                transport: Transport::Tcp,
+                transport: Some(Transport::Shm),
                 no_direct: true,
                 threads: Some(4),
                 private_statics: true,
@@ -276,10 +299,21 @@ mod tests {
     #[test]
     fn no_variable_is_one_node_and_half_of_them_is_an_error() {
         assert_eq!(parse(&BTreeMap::new()), Ok(None));
-        for missing in MEMBERSHIP {
+        for missing in MEMBERSHIP.into_iter().chain([name::LINK_FDS]) {
             let mut vars: BTreeMap<_, _> = member().to_vars().into_iter().collect();
             vars.remove(missing);
             assert_eq!(parse(&vars), Err(EnvError::Missing { name: missing }));
+        }
+    }
+
+    #[test]
+    fn descriptors_of_links_belong_to_shared_memory_and_to_several_nodes() {
+        let alone = NodeEnv { rank: 0, size: 1, local_rank: 0, link_fds: None, ..member() };
+        let options = Options { transport: Some(Transport::Tcp), ..member().options };
+        for other in [alone, NodeEnv { link_fds: None, options, ..member() }] {
+            let vars: BTreeMap<_, _> = other.to_vars().into_iter().collect();
+            assert!(!vars.contains_key(name::LINK_FDS));
+            assert_eq!(parse(&vars), Ok(Some(other)));
         }
     }
 
@@ -303,6 +337,11 @@ mod tests {
             (name::CONTROLLER, "localhost:1"),
             (name::CRED_FD, "2"),
             (name::STATS_FD, "x"),
+            (name::LINK_FDS, "5"),
+            (name::LINK_FDS, "5,6,7"),
+            (name::LINK_FDS, "5,5"),
+            (name::LINK_FDS, "2,5"),
+            (name::LINK_FDS, ""),
             (name::CONNECT_TIMEOUT_MS, "10s"),
             (name::CONNECT_TIMEOUT_MS, "18446744073709551615"),
             (name::HEAP_BYTES, "4G"),

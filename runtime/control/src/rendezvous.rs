@@ -24,7 +24,7 @@ mod serve;
 pub use serve::{Farewell, Missing, ServeError, Stage, serve};
 
 /// Changes with every change of what launcher and nodes say to each other.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// Who a node is and what it runs. All but `rank`, `pid`, `host`, `listen` and `memory` must be equal on all
 /// nodes.
@@ -46,8 +46,8 @@ pub struct Hello {
     pub probes: [u64; 8],
     /// Features of the CPU that compiled code may rely on.
     pub cpu: u64,
-    /// Where the node accepts its peers.
-    pub listen: SocketAddr,
+    /// Where the node accepts its peers, unless they are linked otherwise.
+    pub listen: Option<SocketAddr>,
     /// Its memory as files, for peers of the same host that map it.
     pub memory: Option<Files>,
 }
@@ -67,8 +67,8 @@ pub struct Files {
 /// What a node must know of another one.
 #[derive(Clone, PartialEq, Eq, Debug, bincode::Encode, bincode::Decode)]
 pub struct Peer {
-    /// Where it accepts its peers.
-    pub listen: SocketAddr,
+    /// Where it accepts its peers, unless they are linked otherwise.
+    pub listen: Option<SocketAddr>,
     /// Its process.
     pub pid: u32,
     /// Its memory.

@@ -51,6 +51,7 @@ impl Job {
             controller: self.listener.local_addr().unwrap(),
             cred_fd: 3,
             stats_fd: 4,
+            link_fds: None,
             connect_timeout: LONG,
             options: Options::default(),
         }
@@ -92,7 +93,7 @@ fn addresses(peers: &[Peer]) -> Vec<SocketAddr> {
         assert_eq!(peer.pid, 1000 + rank as u32, "peers come by rank");
         assert_eq!(peer.memory.map(|files| files.heap), Some(rank as i32));
     }
-    peers.iter().map(|peer| peer.listen).collect()
+    peers.iter().map(|peer| peer.listen.unwrap()).collect()
 }
 
 fn hello(rank: u16, listener: &TcpListener) -> Hello {
@@ -105,7 +106,7 @@ fn hello(rank: u16, listener: &TcpListener) -> Hello {
         layout: [1, 2, 3, 4],
         probes: [5; 8],
         cpu: 6,
-        listen: listener.local_addr().unwrap(),
+        listen: Some(listener.local_addr().unwrap()),
         memory: Some(Files { heap: i32::from(rank), stacks: 1, statics: (rank == 0).then_some(2) }),
     }
 }

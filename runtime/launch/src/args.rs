@@ -54,10 +54,10 @@ pub(crate) struct LaunchOptions {
     /// Number of nodes
     #[arg(short = 'n', long = "np", value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=i64::from(NODES_MAX)))]
     pub(crate) nodes: u16,
-    /// How nodes talk
+    /// How nodes talk [default: shm, which needs all nodes on one host]
     #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(Transport::ALL.iter().map(|t| t.name())))]
     transport: Option<String>,
-    /// Nodes of one host do not map each other's memory (they do not yet, with or without this)
+    /// Nodes of one host do not map each other's memory: pages travel over the transport
     #[arg(long)]
     no_direct: bool,
     /// Size of a node's heap
@@ -277,7 +277,7 @@ impl LaunchOptions {
         Options {
             heap_bytes: self.heap.or(told.heap_bytes),
             placement: self.placement.as_deref().and_then(|p| p.parse().ok()).unwrap_or(told.placement),
-            transport: self.transport.as_deref().and_then(|t| t.parse().ok()).unwrap_or(told.transport),
+            transport: self.transport.as_deref().and_then(|t| t.parse().ok()).or(told.transport),
             no_direct: self.no_direct || told.no_direct,
             threads: self.threads.or(told.threads),
             private_statics: self.private_statics || told.private_statics,
@@ -378,7 +378,7 @@ mod tests {
             Options {
                 heap_bytes: Some(4 << 30),
                 placement: Placement::Remote,
-                transport: Transport::Tcp,
+                transport: Some(Transport::Tcp),
                 no_direct: true,
                 threads: Some(8),
                 private_statics: true,
@@ -392,6 +392,10 @@ mod tests {
         let told = Options { threads: Some(3), placement: Placement::Local, ..Options::default() };
         let options = launch("--placement remote prog").unwrap().launch.options(told);
         assert_eq!((options.threads, options.placement), (Some(3), Placement::Remote));
+        let told = Options { transport: Some(Transport::Tcp), ..Options::default() };
+        assert_eq!(launch("prog").unwrap().launch.options(told.clone()).transport, Some(Transport::Tcp));
+        let options = launch("--transport shm prog").unwrap().launch.options(told);
+        assert_eq!(options.transport, Some(Transport::Shm));
     }
 
     #[test]
@@ -400,7 +404,6 @@ mod tests {
             "-n 0 prog",
             "-n 65 prog",
             "-n x prog",
-            "--transport shm prog",
             "--transport rdma prog",
             "--placement locality prog",
             "--on-failure continue prog",

@@ -16,6 +16,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
+use dstd_control::env::{Options, Transport};
 use dstd_control::exit;
 use dstd_control::rendezvous::{self, Hello, ServeError};
 use dstd_control::secret::Secret;
@@ -23,6 +24,7 @@ use dstd_control::stats::{Ending, StatsBlock};
 
 use crate::args::{LaunchOptions, Plan};
 use crate::console::{Console, Forwarder, Tail};
+use crate::links::Links;
 use crate::program::{self, NotFound};
 use crate::report::{Heading, Node as NodeReport, Report};
 use crate::signals::Signals;
@@ -99,14 +101,16 @@ pub(crate) fn run(plan: &Plan) -> i32 {
     };
     let began = Instant::now();
     let host = sys::hostname();
+    // All nodes are on this host.
+    let transport = plan.options.transport.unwrap_or(Transport::best(true));
     let mut heading = Heading {
         job: job_id(),
         program: plan.program.to_string_lossy().into_owned(),
         args: plan.args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect(),
-        transport: plan.options.transport.name(),
+        transport: transport.name(),
         mode: if plan.options.no_direct { "no-direct" } else { "direct" },
     };
-    let (verdict, mut nodes) = match execute(plan, &console, &host, &mut heading, began) {
+    let (verdict, mut nodes) = match execute(plan, transport, &console, &host, &mut heading, began) {
         Ok(ended) => ended,
         Err((code, reason)) => {
             console.say(&reason);
@@ -130,6 +134,7 @@ type Failure = (i32, String);
 /// Starts the nodes and waits for the end of the last.
 fn execute(
     plan: &Plan,
+    transport: Transport,
     console: &Console,
     host: &str,
     heading: &mut Heading,
@@ -140,6 +145,10 @@ fn execute(
     let path = program::find(&plan.program, path.as_deref())
         .map_err(|not_found: NotFound| (exit::USAGE, not_found.to_string()))?;
     heading.program = path.to_string_lossy().into_owned();
+
+    let linked = transport == Transport::Shm && plan.launch.nodes > 1;
+    let links = linked.then(|| Links::new(plan.launch.nodes)).transpose();
+    let links = links.map_err(|reason| (exit::UNFIT, reason))?;
 
     let (events, inbox) = channel();
     let signals =
@@ -156,7 +165,7 @@ fn execute(
         size: plan.launch.nodes,
         controller: listener.local_addr().map_err(|error| internal("cannot listen", error))?,
         connect_timeout: plan.launch.connect_timeout,
-        options: plan.options.clone(),
+        options: Options { transport: Some(transport), ..plan.options.clone() },
         signals: signals.mask_before(),
         secret: Secret::random().map_err(|error| internal("cannot make a secret", error))?,
     };
@@ -176,7 +185,7 @@ fn execute(
     let meeting = job
         .meet(listener, &template, events.clone())
         .map_err(|error| internal("cannot start a thread", error))?;
-    job.spawn_all(&template, &events);
+    job.spawn_all(&template, links, &events);
     drop(events);
     let verdict = job.see_through(&inbox);
     job.called_off.store(true, Ordering::Relaxed);
@@ -211,9 +220,11 @@ impl Job<'_> {
     }
 
     /// Starts all nodes, or none: when one cannot be started, those before it are killed.
-    fn spawn_all(&mut self, template: &Template, events: &Sender<Event>) {
+    fn spawn_all(&mut self, template: &Template, mut links: Option<Links>, events: &Sender<Event>) {
         for rank in 0..template.size {
-            let spawned = template.spawn(rank).and_then(|spawned| self.adopt(rank, spawned, events.clone()));
+            let spawned = template
+                .spawn(rank, links.as_mut())
+                .and_then(|spawned| self.adopt(rank, spawned, events.clone()));
             if let Err(error) = spawned {
                 let reason = format!("cannot start {}: {error}", template.path.display());
                 let code = match error.kind() {

@@ -3,6 +3,7 @@
 //! ```text
 //! args -> job --- program    where PROGRAM is
 //!             |-- spawn      one process a node: environment, secret, statistics block, stderr
+//!             |-- links      sockets between the nodes, which share memory
 //!             |-- signals    ^C, TERM, USR1, USR2, ^Z
 //!             |-- console    stderr of the nodes, the launcher's own words
 //!             |-- verdict    why it ended (pure)
@@ -18,6 +19,7 @@ mod args;
 mod cargo;
 mod console;
 mod job;
+mod links;
 mod program;
 mod report;
 mod signals;

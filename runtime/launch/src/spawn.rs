@@ -14,6 +14,7 @@ use dstd_control::env::{NodeEnv, Options};
 use dstd_control::secret::Secret;
 use dstd_control::stats::StatsBlock;
 
+use crate::links::Links;
 use crate::sys;
 
 /// What all nodes of a job have in common.
@@ -44,14 +45,17 @@ impl Template {
     /// Starts node `rank`. The node dies with the calling thread.
     ///
     /// It reads the launcher's stdin and writes the launcher's stdout; its stderr comes back in
-    /// `Spawned`. The secret waits in a pipe that nobody else can read.
-    pub(crate) fn spawn(&self, rank: u16) -> io::Result<Spawned> {
+    /// `Spawned`. The secret waits in a pipe that nobody else can read. Its ends of the links' sockets, if there
+    /// are any, are left to it alone.
+    pub(crate) fn spawn(&self, rank: u16, links: Option<&mut Links>) -> io::Result<Spawned> {
         let (stats, stats_fd) = StatsBlock::create()?;
         let (cred_fd, mut cred) = io::pipe()?;
         // 32 bytes fit into an empty pipe.
         cred.write_all(self.secret.expose())?;
         drop(cred);
         let (stderr, stderr_of_node) = stderr_ends()?;
+        let links = links.map(|links| links.ends_of(rank)).transpose()?;
+        let link_fds = links.as_ref().map(|ends| ends.iter().map(AsRawFd::as_raw_fd).collect::<Vec<_>>());
 
         let env = NodeEnv {
             job_id: self.job_id.clone(),
@@ -61,6 +65,7 @@ impl Template {
             controller: self.controller,
             cred_fd: cred_fd.as_raw_fd(),
             stats_fd: stats_fd.as_raw_fd(),
+            link_fds,
             connect_timeout: self.connect_timeout,
             options: self.options.clone(),
         };
@@ -74,9 +79,10 @@ impl Template {
         if background {
             command.process_group(0);
         }
-        let (launcher, fds, signals) = (std::process::id(), [env.cred_fd, env.stats_fd], self.signals);
+        let (launcher, signals) = (std::process::id(), self.signals);
+        let fds = [vec![env.cred_fd, env.stats_fd], env.link_fds.unwrap_or_default()].concat();
         // SAFETY: `in_child` makes only calls that are safe between fork and exec.
-        unsafe { command.pre_exec(move || sys::in_child(launcher, fds, &signals, background)) };
+        unsafe { command.pre_exec(move || sys::in_child(launcher, &fds, &signals, background)) };
         let child = command.spawn()?;
         // The job reaps the process itself, by its id.
         Ok(Spawned { pid: child.id(), stats, stderr })

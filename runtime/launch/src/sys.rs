@@ -98,7 +98,7 @@ pub(crate) fn reap(pid: u32) -> io::Result<(Status, u64)> {
 /// hand down), and, in the background, is not stopped for touching the terminal.
 ///
 /// Only calls that are safe after fork are made; nothing is allocated.
-pub(crate) fn in_child(launcher: u32, fds: [RawFd; 2], signals: &Mask, background: bool) -> io::Result<()> {
+pub(crate) fn in_child(launcher: u32, fds: &[RawFd], signals: &Mask, background: bool) -> io::Result<()> {
     // SAFETY: no memory is involved.
     check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) })?;
     // SAFETY: no memory is involved.
@@ -108,7 +108,7 @@ pub(crate) fn in_child(launcher: u32, fds: [RawFd; 2], signals: &Mask, backgroun
     }
     // SAFETY: no memory is involved. Where it is forbidden the node finds out itself, and says so.
     unsafe { libc::personality(libc::ADDR_NO_RANDOMIZE as libc::c_ulong) };
-    for fd in fds {
+    for &fd in fds {
         // SAFETY: no memory is involved; the descriptors are open in this process.
         check(unsafe { libc::fcntl(fd, libc::F_SETFD, 0) })?;
     }
@@ -120,6 +120,19 @@ pub(crate) fn in_child(launcher: u32, fds: [RawFd; 2], signals: &Mask, backgroun
         }
     }
     Ok(())
+}
+
+/// Lets this process have `wanted` descriptors, as far as that is permitted; returns how many it can have.
+pub(crate) fn raise_descriptor_limit(wanted: u64) -> io::Result<u64> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is live and writable.
+    check(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) })?;
+    if limit.rlim_cur < wanted {
+        limit.rlim_cur = wanted.min(limit.rlim_max);
+        // SAFETY: `limit` is live.
+        check(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) })?;
+    }
+    Ok(limit.rlim_cur)
 }
 
 /// Waits until a read of `fd` would return, at most `timeout`.

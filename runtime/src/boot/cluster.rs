@@ -10,14 +10,12 @@ use std::sync::mpsc::channel;
 
 use dstd_addr::{Layout, NodeId};
 use dstd_control::env::NodeEnv;
-use dstd_control::mesh;
 use dstd_control::rendezvous::{Controller, Files, Hello, PROTOCOL};
 use dstd_control::secret::Secret;
-use dstd_protocol::limits::SHIP_BYTES_MAX;
-use dstd_transport::tcp::Tcp;
+use dstd_transport::Transport;
 use dstd_transport::wait::{Cores, SPIN_NS_DEFAULT, Waiter};
-use dstd_transport::{Limits, Transport};
 
+use super::links::Meeting;
 use super::start::Main;
 use super::{identity, native, start};
 use crate::config::Config;
@@ -66,18 +64,16 @@ pub(super) fn join(environment: &NodeEnv, config: Config, program: Program) {
         check_program(&mut controller, me, private_statics);
     }
     let own = (nodes > 1).then(|| own_memory(&mut controller, me, &layout, &statics, direct));
-    let listener = mesh::listen().unwrap_or_else(|error| {
-        give_up(&mut controller, 68, &format!("cannot listen on the loopback: {error}"))
-    });
+    let meeting = Meeting::prepare(environment)
+        .unwrap_or_else(|failure| give_up(&mut controller, failure.code, &failure.reason));
     let files = own.as_ref().and_then(|own| own.files);
-    let hello = hello(me, &layout, &listener, files).unwrap_or_else(|error| {
+    let hello = hello(me, &layout, &meeting, files).unwrap_or_else(|error| {
         give_up(&mut controller, fatal::CANNOT, &format!("cannot describe this node: {error}"))
     });
     let peers = controller.hello(&hello).unwrap_or_else(|error| stop!(error.exit_code(), "{error}"));
-    let addresses: Vec<_> = peers.iter().map(|peer| peer.listen).collect();
-    let streams = mesh::connect(me.0, &listener, &addresses, &secret, environment.connect_timeout)
-        .unwrap_or_else(|error| give_up(&mut controller, error.exit_code(), &error.to_string()));
-    drop(listener);
+    let transport = meeting
+        .connect(me, &peers, &secret, environment.connect_timeout)
+        .unwrap_or_else(|failure| give_up(&mut controller, failure.code, &failure.reason));
     ship::set_parallelism(parallelism(context));
 
     let Some(Own { memory, files }) = own else {
@@ -92,10 +88,6 @@ pub(super) fn join(environment: &NodeEnv, config: Config, program: Program) {
             give_up(&mut controller, fatal::CANNOT, &text);
         }
     }
-    let limits = Limits { body_bytes_max: SHIP_BYTES_MAX, ..Limits::default() };
-    let transport = Tcp::with_limits(me, streams, limits).unwrap_or_else(|error| {
-        give_up(&mut controller, fatal::INTERNAL, &format!("cannot use the connections: {error}"))
-    });
     start_threads(context, memory, transport).unwrap_or_else(|error| {
         give_up(&mut controller, fatal::CANNOT, &format!("cannot start the engine: {error}"))
     });
@@ -265,12 +257,7 @@ fn parallelism(context: &Context) -> usize {
     own * usize::from(context.layout.nodes())
 }
 
-fn hello(
-    me: NodeId,
-    layout: &Layout,
-    listener: &std::net::TcpListener,
-    memory: Option<Files>,
-) -> io::Result<Hello> {
+fn hello(me: NodeId, layout: &Layout, meeting: &Meeting, memory: Option<Files>) -> io::Result<Hello> {
     Ok(Hello {
         protocol: PROTOCOL,
         rank: me.0,
@@ -280,13 +267,17 @@ fn hello(
         layout: identity::layout_words(alloc::reservation().heap_bytes()),
         probes: identity::probes(layout),
         cpu: identity::cpu(),
-        listen: listener.local_addr()?,
+        listen: meeting.address()?,
         memory,
     })
 }
 
 /// Starts the engine and the spawner; both block all signals, which are for user threads.
-fn start_threads(context: &'static Context, memory: Memory, mut transport: Tcp) -> io::Result<()> {
+fn start_threads(
+    context: &'static Context,
+    memory: Memory,
+    mut transport: Box<dyn Transport + Send>,
+) -> io::Result<()> {
     let event = event_fd()?;
     context.queue.set_event(event.as_raw_fd());
     let mut fds = Vec::new();
@@ -309,7 +300,7 @@ fn start_threads(context: &'static Context, memory: Memory, mut transport: Tcp) 
         let _runtime = alloc::enter();
         let _guard = fatal::StopOnUnwind;
         let engine = Engine::new(context, memory, sender, event);
-        engine.run(&mut transport, Waiter::new(SPIN_NS_DEFAULT, sharing))
+        engine.run(&mut *transport, Waiter::new(SPIN_NS_DEFAULT, sharing))
     })?;
     SIGNALS.get_or_init(|| signals);
     Ok(())

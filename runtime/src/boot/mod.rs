@@ -4,12 +4,13 @@
 //!    randomisation off), and the last exit handler is registered. Nothing has run yet but libc.
 //! 2. libc runs the constructors of the program, then our `main`.
 //! 3. One node: the program's `main` runs at once. Several: the slices are mapped, descriptors
-//!    are set apart, statics are taken over, the cluster is joined, the engine starts.
+//!    are set apart, statics are taken over, the cluster is joined, nodes are connected, the engine starts.
 //! 4. Node 0 runs `main` on a user thread; the others serve.
 
 mod aslr;
 mod cluster;
 mod identity;
+mod links;
 mod native;
 mod start;
 

@@ -74,14 +74,22 @@ named!(
 );
 
 /// How nodes talk.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Transport {
     /// TCP sockets.
-    #[default]
     Tcp,
+    /// Memory that two nodes of one host share.
+    Shm,
 }
 
-named!(Transport, "tcp", Tcp = "tcp");
+named!(Transport, "tcp or shm", Tcp = "tcp", Shm = "shm");
+
+impl Transport {
+    /// What serves best where nobody has chosen.
+    pub const fn best(one_host: bool) -> Transport {
+        if one_host { Transport::Shm } else { Transport::Tcp }
+    }
+}
 
 /// What a user may choose about a run, with or without a launcher.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -90,8 +98,8 @@ pub struct Options {
     pub heap_bytes: Option<u64>,
     /// Where spawned threads run.
     pub placement: Placement,
-    /// How nodes talk.
-    pub transport: Transport,
+    /// How nodes talk; `None`: as the launcher thinks [best](Transport::best).
+    pub transport: Option<Transport>,
     /// Nodes of one host do not map each other's memory.
     pub no_direct: bool,
     /// User threads a node offers; `None`: its CPUs.
@@ -131,7 +139,7 @@ impl Options {
                 t.parse().ok()
             })?
             .unwrap_or_default(),
-            transport: get(lookup, name::TRANSPORT, "tcp", |t| t.parse().ok())?.unwrap_or_default(),
+            transport: get(lookup, name::TRANSPORT, "tcp or shm", |t| t.parse().ok())?,
             no_direct: flag(name::NO_DIRECT)?,
             threads: get(lookup, name::THREADS, positive, |t| t.parse().ok().filter(|&n| n > 0))?,
             private_statics: flag(name::PRIVATE_STATICS)?,
@@ -144,12 +152,12 @@ impl Options {
         let flag = |on: bool| if on { "1" } else { "0" }.to_owned();
         let mut vars = vec![
             (name::PLACEMENT, self.placement.to_string()),
-            (name::TRANSPORT, self.transport.to_string()),
             (name::NO_DIRECT, flag(self.no_direct)),
             (name::PRIVATE_STATICS, flag(self.private_statics)),
             (name::VERBOSE, self.verbose.to_string()),
         ];
         vars.extend(self.heap_bytes.map(|bytes| (name::HEAP_BYTES, bytes.to_string())));
+        vars.extend(self.transport.map(|transport| (name::TRANSPORT, transport.to_string())));
         vars.extend(self.threads.map(|threads| (name::THREADS, threads.to_string())));
         vars
     }

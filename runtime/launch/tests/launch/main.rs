@@ -317,7 +317,7 @@ fn what_cannot_run_is_told_before_it_runs() {
         stderr,
         "dstd: cannot write the report to /no/such/f: No such file or directory (os error 2)\n"
     );
-    for options in ["--transport shm", "--no-such-option", "-n 0", "-x DSTD_RANK=1"] {
+    for options in ["--transport pigeon", "--no-such-option", "-n 0", "-x DSTD_RANK=1"] {
         assert_eq!(start(options, &["ok"]).finish().code, 64, "{options}");
     }
 }

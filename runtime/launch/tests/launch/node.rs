@@ -86,11 +86,11 @@ fn join(env: &NodeEnv, behaviour: &str, culprit: u16, text: String) -> Node {
         layout: [0; 4],
         probes: [0; 8],
         cpu: 0,
-        listen: listener.local_addr().unwrap(),
+        listen: Some(listener.local_addr().unwrap()),
         memory: None,
     };
     let addresses = match controller.hello(&hello) {
-        Ok(peers) => peers.iter().map(|peer| peer.listen).collect::<Vec<_>>(),
+        Ok(peers) => peers.iter().map(|peer| peer.listen.unwrap()).collect::<Vec<_>>(),
         Err(error) => stop(error.exit_code(), error.to_string()),
     };
     let peers = mesh::connect(env.rank, &listener, &addresses, &secret, env.connect_timeout).unwrap();

@@ -33,6 +33,7 @@ mod stride;
 
 pub(super) use calls::fail;
 pub(super) use foreign::refused;
+pub(crate) use settle::adopt;
 pub(crate) use setup::{hard_limit, setup};
 pub(crate) use stride::{Stride, plan};
 

@@ -4,11 +4,15 @@
 //! next descriptor: on this node every call on it would be refused, and on its owner it would be another file's. So
 //! what is made there moves into the range, and a filler takes the hole.
 
+use std::io;
+use std::os::fd::{FromRawFd, OwnedFd};
+
 use libc::c_int;
 
 use super::calls::fail;
 use super::fillers;
 use super::foreign::{is_own, own};
+use crate::raw;
 
 /// The result of a call that makes a descriptor, after the descriptor was moved into this node's range if it was
 /// outside. When the range is full the call has failed with `EMFILE`.
@@ -79,6 +83,25 @@ fn settled_pair_slow([first, second]: [c_int; 2]) -> Option<[c_int; 2]> {
         return None;
     }
     Some([first, second])
+}
+
+/// Takes over a descriptor that this process has inherited: it moves into this node's range, and is closed on exec.
+///
+/// # Errors
+/// It is not open, or the range is full.
+///
+/// # Safety
+/// - Nobody else uses the descriptor.
+pub(crate) unsafe fn adopt(fd: c_int) -> io::Result<OwnedFd> {
+    let args = [fd as usize, libc::F_SETFD as usize, libc::FD_CLOEXEC as usize, 0, 0, 0];
+    // SAFETY: touches no memory.
+    fillers::check(unsafe { raw::syscall(libc::SYS_fcntl, args) })?;
+    let fd = settled(fd as isize) as c_int;
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the caller leaves the descriptor to us; `settled` has moved it or left it in place.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// Closes `fd`; below `start`, the start of this node's range, a filler takes its place.

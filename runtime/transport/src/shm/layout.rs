@@ -53,6 +53,26 @@ impl Default for Sizes {
     }
 }
 
+/// What the links of a program may take together, in bytes, unless that leaves each less than [`BULK_BYTES_MIN`].
+const PROGRAM_BYTES: usize = 256 << 20;
+
+/// The least bulk area: a message of read-ahead fits in a few parts.
+const BULK_BYTES_MIN: usize = 64 << 10;
+
+impl Sizes {
+    /// The sizes for each link of a program of `nodes` nodes. Up to 16 they are the default ones. With more, the bulk
+    /// areas become smaller, so that all links together stay near 256 MiB; 64 nodes can use 315 MiB.
+    pub fn for_nodes(nodes: usize) -> Sizes {
+        let links = nodes.saturating_mul(nodes.saturating_sub(1)) / 2;
+        let share = PROGRAM_BYTES / links.max(1) / 2;
+        let most = Sizes::default();
+        let bulk_bytes = (1 << share.max(1).ilog2()).clamp(BULK_BYTES_MIN as u32, most.bulk_bytes);
+        // Pieces of 256 bytes, the smallest that take bulk, shall find a slot until the area is full.
+        let slots = (bulk_bytes / 256).clamp(1, most.slots);
+        Sizes { slots, bulk_bytes }
+    }
+}
+
 /// Which of the two nodes of a link.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Side {
@@ -180,6 +200,19 @@ mod tests {
                 assert!(parts.iter().all(|(start, _)| start % LINE_BYTES == 0));
                 assert_eq!(layout.slot(one, 0), layout.slot(one, u64::from(slots)));
             }
+        }
+    }
+
+    #[test]
+    fn the_links_of_a_program_are_bounded_together() {
+        for nodes in [0, 1, 2, 3, 16] {
+            assert_eq!(Sizes::for_nodes(nodes), Sizes::default(), "{nodes} nodes");
+        }
+        for nodes in 2..=64 {
+            let layout = Layout::new(Sizes::for_nodes(nodes)).unwrap();
+            let all = nodes * (nodes - 1) / 2 * layout.bytes();
+            assert!(all <= 330 << 20, "{nodes} nodes: {all}");
+            assert!(layout.bulk_bytes() >= BULK_BYTES_MIN && layout.slots() >= 256);
         }
     }
 
