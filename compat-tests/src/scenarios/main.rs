@@ -10,6 +10,7 @@ mod borrows;
 mod c_library;
 mod channels;
 mod cluster;
+mod connections;
 mod contention;
 mod descriptors;
 mod drops;
@@ -110,6 +111,7 @@ const SCENARIOS: &[(&str, Run)] = &[
     ("directory_race", environment::directory_race),
     ("foreign_directory", descriptors::foreign_directory),
     ("detached", endings::detached),
+    ("connections", connections::connections),
 ];
 
 /// Scenarios whose point is how the program ends, or that need a launcher.

@@ -49,11 +49,25 @@ pub(crate) fn direct(nodes: usize, name: &str) -> Run {
     launch(["-n", &nodes.to_string()], [SCENARIOS, name])
 }
 
+/// Runs `scenarios NAME` on `nodes` nodes that serve each other's pages over `transport`.
+pub(crate) fn over(transport: &str, nodes: usize, name: &str) -> Run {
+    launch(["-n", &nodes.to_string(), "--transport", transport, "--no-direct"], [SCENARIOS, name])
+}
+
 /// `scenarios NAME` in every mode and on 2 and 3 nodes, with the number of nodes.
 pub(crate) fn everywhere(name: &str) -> impl Iterator<Item = (usize, Run)> {
-    [2, 3]
-        .into_iter()
-        .flat_map(move |nodes| [scenario(nodes, name), direct(nodes, name)].map(|run| (nodes, run)))
+    [2, 3].into_iter().flat_map(move |nodes| {
+        [over("tcp", nodes, name), over("shm", nodes, name), direct(nodes, name)].map(|run| (nodes, run))
+    })
+}
+
+/// The transport of a test that is about something else: TCP between two nodes, shared memory among more.
+///
+/// Every scenario thus runs over both, with as many runs as over one. The conformance suite of the transports holds
+/// that they do the same; what is left to a whole program is how it starts, sleeps and ends, and those tests
+/// name their transports ([`everywhere`]). In a domain it is the launcher's choice, shared memory.
+pub(crate) fn transport(nodes: usize) -> &'static str {
+    if nodes <= 2 { "tcp" } else { "shm" }
 }
 
 /// Runs `program` on `nodes` nodes.
@@ -62,7 +76,8 @@ pub(crate) fn program<A: Into<OsString>>(
     program: impl Into<OsString>,
     arguments: impl IntoIterator<Item = A>,
 ) -> Run {
-    let options = ["-n", &nodes.to_string(), "--transport", "tcp", "--no-direct"].map(OsString::from);
+    let options = ["-n", &nodes.to_string(), "--transport", transport(nodes), "--no-direct"];
+    let options = options.map(OsString::from);
     let mut command = vec![program.into()];
     command.extend(arguments.into_iter().map(Into::into));
     launch(options, command)
@@ -97,6 +112,11 @@ impl Run {
     pub(crate) fn option(mut self, option: impl Into<OsString>) -> Run {
         self.options.push(option.into());
         self
+    }
+
+    /// Whether a word of the launcher is this one.
+    pub(crate) fn has_option(&self, option: &str) -> bool {
+        self.options.iter().any(|known| known == option)
     }
 
     /// One more word for the program.

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use crate::harness::{Run, direct, kill, scenario};
+use crate::harness::{Run, everywhere, kill};
 
 /// What is promised from the death of a node to the end of the program.
 const BOUND: Duration = Duration::from_secs(5);
 
 fn kill_node(nodes: usize, rank: usize) {
-    kill_in(scenario(nodes, "run_on"), rank);
-    kill_in(direct(nodes, "run_on"), rank);
+    for (_, run) in everywhere("run_on").filter(|(count, _)| *count == nodes) {
+        kill_in(run, rank);
+    }
 }
 
 fn kill_in(run: Run, rank: usize) {
@@ -53,8 +54,10 @@ fn node_2_of_3() {
 
 #[test]
 fn killing_the_launcher_leaves_nobody_behind() {
-    let running = scenario(3, "run_on").start();
-    running.wait_for("all run\n");
-    kill(running.launcher());
-    running.within(BOUND).finish().with_code(137);
+    for (_, run) in everywhere("run_on") {
+        let running = run.start();
+        running.wait_for("all run\n");
+        kill(running.launcher());
+        running.within(BOUND).finish().with_code(137);
+    }
 }

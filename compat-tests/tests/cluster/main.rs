@@ -1,6 +1,6 @@
-//! Programs on several nodes, as a user starts them: processes, the launcher, TCP between them.
+//! Programs on several nodes, as a user starts them: processes, the launcher, TCP or shared memory between them.
 //!
-//! Each test runs `launch -n N --transport tcp --no-direct -- scenarios NAME` and looks at the exit
+//! Most tests run `launch -n N --transport KIND --no-direct -- scenarios NAME` and look at the exit
 //! code, stdout and stderr, and that no process is left.
 #![deny(unsafe_code)]
 
@@ -10,6 +10,7 @@ mod builds;
 mod endings;
 mod examples;
 mod kills;
+mod links;
 mod output;
 mod refusals;
 mod report;

@@ -52,7 +52,7 @@ fn number(value: &Value) -> u64 {
 fn of_a_run_that_passes() {
     let report = report(scenario(3, "reads_collections").argument("--top").argument("5"), 3, 0);
     assert_eq!(report["args"], serde_json::json!(["reads_collections", "--top", "5"]));
-    assert_eq!(report["transport"], "tcp");
+    assert_eq!((&report["transport"], &report["mode"]), (&Value::from("shm"), &Value::from("no-direct")));
     assert_eq!(report["exit"]["code"], 0);
     assert!(report["wall_s"].as_f64().expect("seconds") > 0.0);
     for node in report["nodes"].as_array().expect("a list") {

@@ -1,4 +1,4 @@
-//! Every scenario: on two and on three nodes, in a coherence domain, and without a launcher.
+//! Every scenario: on two nodes over TCP, on three over shared memory, in a coherence domain, and without a launcher.
 
 use std::collections::BTreeSet;
 
@@ -47,7 +47,7 @@ scenarios! {
     crossbeam serde_json
     fresh_neighbours fresh_read_ahead stack_guards stack_sizes
     pthread_exit shared_futex forked_exit large_foreign_drops directory_race foreign_directory
-    detached
+    detached connections
 }
 
 #[test]

@@ -197,6 +197,19 @@ impl Controller {
         }
     }
 
+    /// Waits to be told why the program does not start, when a peer has left: the launcher knows, or finds out.
+    ///
+    /// # Network
+    /// No message; as long as the launcher takes.
+    pub fn wait_refused(&mut self) -> Error {
+        let waiting_for = "the reason why a peer left";
+        match self.receive(waiting_for) {
+            Ok(FromLauncher::Refused { code, reason }) => Error::Refused { code, reason },
+            Ok(FromLauncher::Peers(_) | FromLauncher::Start) => unexpected(waiting_for),
+            Err(error) => error,
+        }
+    }
+
     /// Tells the launcher that this node cannot go on, so that no node starts.
     ///
     /// # Network

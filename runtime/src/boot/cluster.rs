@@ -15,7 +15,7 @@ use dstd_control::secret::Secret;
 use dstd_transport::Transport;
 use dstd_transport::wait::{Cores, SPIN_NS_DEFAULT, Waiter};
 
-use super::links::Meeting;
+use super::links::{Failure, Meeting};
 use super::start::Main;
 use super::{identity, native, start};
 use crate::config::Config;
@@ -64,8 +64,7 @@ pub(super) fn join(environment: &NodeEnv, config: Config, program: Program) {
         check_program(&mut controller, me, private_statics);
     }
     let own = (nodes > 1).then(|| own_memory(&mut controller, me, &layout, &statics, direct));
-    let meeting = Meeting::prepare(environment)
-        .unwrap_or_else(|failure| give_up(&mut controller, failure.code, &failure.reason));
+    let meeting = Meeting::prepare(environment).unwrap_or_else(|failure| failure.end(&mut controller));
     let files = own.as_ref().and_then(|own| own.files);
     let hello = hello(me, &layout, &meeting, files).unwrap_or_else(|error| {
         give_up(&mut controller, fatal::CANNOT, &format!("cannot describe this node: {error}"))
@@ -73,7 +72,7 @@ pub(super) fn join(environment: &NodeEnv, config: Config, program: Program) {
     let peers = controller.hello(&hello).unwrap_or_else(|error| stop!(error.exit_code(), "{error}"));
     let transport = meeting
         .connect(me, &peers, &secret, environment.connect_timeout)
-        .unwrap_or_else(|failure| give_up(&mut controller, failure.code, &failure.reason));
+        .unwrap_or_else(|failure| failure.end(&mut controller));
     ship::set_parallelism(parallelism(context));
 
     let Some(Own { memory, files }) = own else {
@@ -85,7 +84,8 @@ pub(super) fn join(environment: &NodeEnv, config: Config, program: Program) {
         // SAFETY: this is the only thread of the process, and user code has not begun.
         if let Err(error) = unsafe { domain::map_peers(me, &peers, &statics) } {
             let text = format!("cannot map {error}: run with --no-direct");
-            give_up(&mut controller, fatal::CANNOT, &text);
+            let left = error.kind() == io::ErrorKind::NotFound;
+            Failure::new(fatal::CANNOT, text).because_of_a_peer(left).end(&mut controller);
         }
     }
     start_threads(context, memory, transport).unwrap_or_else(|error| {
@@ -228,7 +228,7 @@ fn no_uffd(error: &io::Error) -> String {
 }
 
 /// Ends this node before the program has started, with a reason for the launcher.
-fn give_up(controller: &mut Controller, code: i32, reason: &str) -> ! {
+pub(super) fn give_up(controller: &mut Controller, code: i32, reason: &str) -> ! {
     // The launcher may be gone; the exit code says the same.
     drop(controller.stop(code, reason));
     stop!(code, "{reason}")

@@ -8,7 +8,8 @@
 //! An offer never waits: it makes memory and a pair of sockets, and leaves one end and both ranks in the socket. An
 //! acceptor waits for what a lower rank leaves, which has nothing to wait for before. So nobody waits in a circle. The
 //! sockets of the launcher have no other holders than the two nodes (and are closed when the link is set up), so a node that
-//! dies in between is heard of at once; one that does nothing, at the end of `--connect-timeout`.
+//! dies in between is heard of at once, and one that does nothing at the end of `--connect-timeout`. Whoever hears of a
+//! death leaves it to the launcher to say what it was.
 //!
 //! *Why not safe code*: descriptors by number.
 
@@ -19,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use dstd_addr::NodeId;
 use dstd_control::env::NodeEnv;
-use dstd_control::rendezvous::Peer;
+use dstd_control::rendezvous::{Controller, Error, Peer};
 use dstd_control::secret::Secret;
 use dstd_control::{exit, mesh};
 use dstd_protocol::limits::SHIP_BYTES_MAX;
@@ -27,19 +28,38 @@ use dstd_transport::shm::{self, LinkEnd, Shm, Sizes};
 use dstd_transport::tcp::Tcp;
 use dstd_transport::{Limits, Transport};
 
-use crate::fatal;
+use super::cluster::give_up;
+use crate::fatal::{self, stop};
 use crate::interpose::fd::adopt;
 
 /// Why there are no connections, and the code to end with.
 #[derive(Debug)]
 pub(super) struct Failure {
-    pub(super) code: i32,
-    pub(super) reason: String,
+    code: i32,
+    reason: String,
+    /// A peer has left, so the reason is there.
+    elsewhere: bool,
 }
 
 impl Failure {
-    fn new(code: i32, reason: impl Into<String>) -> Failure {
-        Failure { code, reason: reason.into() }
+    pub(super) fn new(code: i32, reason: impl Into<String>) -> Failure {
+        Failure { code, reason: reason.into(), elsewhere: false }
+    }
+
+    /// It comes, if `left`, from a peer that has left.
+    pub(super) fn because_of_a_peer(self, left: bool) -> Failure {
+        Failure { elsewhere: left, ..self }
+    }
+
+    /// Ends this node before the program has started.
+    pub(super) fn end(self, controller: &mut Controller) -> ! {
+        // What the launcher says, it says to everybody, and it has the root cause.
+        if self.elsewhere
+            && let Error::Refused { code, reason } = controller.wait_refused()
+        {
+            stop!(code, "{reason}");
+        }
+        give_up(controller, self.code, &self.reason)
     }
 }
 
@@ -55,8 +75,8 @@ impl Meeting {
     /// Prepares what the launcher has chosen. The node's range of descriptors is set.
     pub(super) fn prepare(environment: &NodeEnv) -> Result<Meeting, Failure> {
         if let Some(fds) = &environment.link_fds {
-            let mut fds = fds.iter();
-            let mut socket = |rank| match fds.next().filter(|_| rank != environment.rank) {
+            let mut fds = fds.iter().peekable();
+            let mut socket = |rank| match fds.next_if(|_| rank != environment.rank) {
                 // SAFETY: the launcher passes the descriptor for this use only.
                 Some(&fd) => unsafe { adopt(fd) }.map(|fd| Some(UnixStream::from(fd))),
                 None => Ok(None),
@@ -182,7 +202,8 @@ fn ranks(from: NodeId, to: NodeId) -> [u8; 4] {
 }
 
 fn gone(peer: NodeId) -> Failure {
-    Failure::new(exit::TIMEOUT, format!("node {peer} left before it was connected"))
+    let reason = format!("node {peer} left before it was connected");
+    Failure::new(exit::TIMEOUT, reason).because_of_a_peer(true)
 }
 
 /// What this host cannot give, and what to do about it.
