@@ -1,5 +1,5 @@
 //! What single operations cost between this node and the last one; one line each for `xtask bench`:
-//! name, smallest, median and largest of so many results, in microseconds.
+//! name, smallest, median and largest of so many results, in microseconds. `measure WORD..` measures only those.
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a measurement that meets an error has failed and may panic")]
 
@@ -17,16 +17,32 @@ const PAGE_WORDS: usize = 4_096 / 8;
 const STRIDE: usize = 1_237;
 const PAGES: usize = 1_024;
 
+/// A word, what it is called in the results, and how it is measured with another node.
+type Operation = (&'static str, &'static str, fn(NodeId) -> Vec<f64>);
+
+const OPERATIONS: &[Operation] = &[
+    ("spawn", "spawn and join", |last| repeat(|| place::spawn_on(last, || ()).join().unwrap())),
+    ("call", "call", |last| repeat(|| place::call(last, || ()))),
+    ("read", "read a page of another node", |last| {
+        let pages = place::call(last, || vec![1_u64; PAGES * PAGE_WORDS]);
+        touch(|at| assert_eq!(black_box(&pages)[at], 1))
+    }),
+    ("write", "write a page of another node", |last| {
+        let mut pages = place::call(last, || vec![1_u64; PAGES * PAGE_WORDS]);
+        touch(|at| pages[at] = black_box(2))
+    }),
+    ("atomic", "hand an atomic back and forth", ping_pong),
+    ("sequential", "read 64 MiB in order, per page", sequential),
+];
+
 fn main() {
     let last = place::nodes().next_back().expect("there is a first node");
-    report("spawn and join", repeat(|| place::spawn_on(last, || ()).join().unwrap()));
-    report("call", repeat(|| place::call(last, || ())));
-    let pages = place::call(last, || vec![1_u64; PAGES * PAGE_WORDS]);
-    report("read a page of another node", touch(|at| assert_eq!(black_box(&pages)[at], 1)));
-    let mut pages = place::call(last, || vec![1_u64; PAGES * PAGE_WORDS]);
-    report("write a page of another node", touch(|at| pages[at] = black_box(2)));
-    report("hand an atomic back and forth", ping_pong(last));
-    sequential(last);
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    for (word, name, measured) in OPERATIONS {
+        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == word) {
+            report(name, measured(last));
+        }
+    }
 }
 
 fn repeat(mut operation: impl FnMut()) -> Vec<f64> {
@@ -73,7 +89,7 @@ fn ping_pong(other: NodeId) -> Vec<f64> {
 }
 
 /// Reads a large buffer from front to back; per page.
-fn sequential(node: NodeId) {
+fn sequential(node: NodeId) -> Vec<f64> {
     const BYTES: usize = 64 << 20;
     let rounds = (0..3).map(|round| {
         let words = place::call(node, move || vec![round; BYTES / 8]);
@@ -82,7 +98,7 @@ fn sequential(node: NodeId) {
         assert_eq!(sum, round * (BYTES / 8) as u64);
         time / (BYTES / 4_096) as f64
     });
-    report("read 64 MiB in order, per page", rounds.collect());
+    rounds.collect()
 }
 
 fn report(name: &str, mut results: Vec<f64>) {

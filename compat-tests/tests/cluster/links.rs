@@ -30,7 +30,7 @@ fn nodes_of_one_host_share_memory_unless_told_otherwise() {
 
 #[test]
 fn many_nodes_share_memory() {
-    let each = vec!["0+11"; 12].join(" ");
+    let each = ["0+11"; 12].join(" ");
     let ended = over("shm", 12, "connections").finish().ok("connections");
     assert_eq!(ended.stdout.lines().last(), Some(format!("ok connections {each}").as_str()));
 }
@@ -114,13 +114,15 @@ fn a_launcher_without_descriptors_says_how_many_it_needs() {
 #[expect(unsafe_code, reason = "a limit is set between fork and exec")]
 fn limit_descriptors(command: &mut Command, most: u64) {
     let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
-    // SAFETY: the closure makes one system call on its own stack.
-    unsafe {
-        command.pre_exec(move || match libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) {
+    let set = move || {
+        // SAFETY: the limit is valid for the call.
+        match unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } {
             0 => Ok(()),
             _ => Err(io::Error::last_os_error()),
-        });
-    }
+        }
+    };
+    // SAFETY: the closure makes one system call, with what it owns.
+    unsafe { command.pre_exec(set) };
 }
 
 /// What a filtered call gets.

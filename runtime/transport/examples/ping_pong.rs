@@ -2,8 +2,12 @@
 //! memory by turns, so that both see the same machine.
 //!
 //! `cargo run --release -p dstd-transport --example ping_pong [ROUNDS]`
+//!
+//! With `medians ROUNDS` it prints a line for each transport, for `cargo xtask modes`: its name, and the medians of a
+//! small frame there and back and of a small one there and 4 KiB back, at the pace of a node's engine.
 
 use std::error::Error;
+use std::fmt::Write;
 use std::io::IoSlice;
 use std::net::{TcpListener, TcpStream};
 use std::thread;
@@ -13,7 +17,7 @@ use dstd_addr::NodeId;
 use dstd_transport::shm::{LinkEnd, Shm, Sizes};
 use dstd_transport::tcp::Tcp;
 use dstd_transport::wait::{Cores, Idle, SPIN_NS_DEFAULT, Waiter};
-use dstd_transport::{Event, HEADER_BYTES, Outbox, Transport, set_body_bytes};
+use dstd_transport::{Event, HEADER_BYTES, Header, Outbox, Transport, set_body_bytes};
 
 const ZERO: NodeId = NodeId(0);
 const ONE: NodeId = NodeId(1);
@@ -21,8 +25,40 @@ const ONE: NodeId = NodeId(1);
 /// How often the transports take turns.
 const TURNS: usize = 10;
 
+/// A message without a body of its own.
+const SMALL: usize = 8;
+/// A page.
+const PAGE: usize = 4 << 10;
+
 fn main() -> Result<(), Box<dyn Error>> {
-    let rounds: usize = std::env::args().nth(1).map_or(Ok(20_000), |rounds| rounds.parse())?;
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["medians", rounds] => medians(rounds.parse()?),
+        [rounds] => table(rounds.parse()?),
+        _ => table(20_000),
+    }
+}
+
+fn medians(rounds: usize) -> Result<(), Box<dyn Error>> {
+    let (mut tcp, mut shm) = (tcp()?, shm()?);
+    let mut lines = ["tcp", "shm"].map(str::to_owned);
+    for back in [SMALL, PAGE] {
+        let pace = Pace { spin_ns: SPIN_NS_DEFAULT, cores: Cores::Shared };
+        let mut us = [Vec::new(), Vec::new()];
+        for _ in 0..TURNS {
+            measure(&mut tcp, rounds / TURNS, (SMALL, back), pace, &mut us[0])?;
+            measure(&mut shm, rounds / TURNS, (SMALL, back), pace, &mut us[1])?;
+        }
+        for (line, us) in lines.iter_mut().zip(&mut us) {
+            us.sort_by(f64::total_cmp);
+            write!(line, "\t{}", us[us.len() / 2])?;
+        }
+    }
+    println!("{}", lines.join("\n"));
+    Ok(())
+}
+
+fn table(rounds: usize) -> Result<(), Box<dyn Error>> {
     println!("{rounds} round trips, microseconds (1 MiB: a tenth as many)");
     println!("{:>8} {:>8} {:>26} {:>26}", "", "", "tcp", "shm");
     print!("{:>8} {:>8}", "spin us", "body");
@@ -33,8 +69,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             let (mut tcp, mut shm) = (tcp()?, shm()?);
             let (mut tcp_us, mut shm_us) = (Vec::new(), Vec::new());
             for _ in 0..TURNS {
-                measure(&mut tcp, rounds / TURNS, len, spin_ns, &mut tcp_us)?;
-                measure(&mut shm, rounds / TURNS, len, spin_ns, &mut shm_us)?;
+                let pace = Pace { spin_ns, cores: Cores::Enough };
+                measure(&mut tcp, rounds / TURNS, (len, len), pace, &mut tcp_us)?;
+                measure(&mut shm, rounds / TURNS, (len, len), pace, &mut shm_us)?;
             }
             print!("{:>8} {len:>8}", spin_ns / 1000);
             for us in [&mut tcp_us, &mut shm_us] {
@@ -60,35 +97,48 @@ fn shm() -> Result<(Shm, Shm), Box<dyn Error>> {
     Ok((Shm::new(ZERO, vec![None, Some(here)])?, Shm::new(ONE, vec![Some(there), None])?))
 }
 
-/// Adds the times of `rounds` frames of `len` bytes that come back as they are.
+/// How a node waits.
+#[derive(Clone, Copy)]
+struct Pace {
+    spin_ns: u64,
+    cores: Cores,
+}
+
+fn header(len: usize) -> Result<Header, Box<dyn Error>> {
+    let mut header = [0; HEADER_BYTES];
+    set_body_bytes(&mut header, u32::try_from(len)?);
+    Ok(header)
+}
+
+/// Adds the times of `rounds` frames of so many bytes there, each answered by one of so many back.
 fn measure<T: Transport + Send>(
     (here, there): &mut (T, T),
     rounds: usize,
-    len: usize,
-    spin_ns: u64,
+    (there_len, back_len): (usize, usize),
+    pace: Pace,
     us: &mut Vec<f64>,
 ) -> Result<(), Box<dyn Error>> {
-    let mut header = [0; HEADER_BYTES];
-    set_body_bytes(&mut header, u32::try_from(len)?);
-    let body = vec![7; len];
+    let (question, answer) = (header(there_len)?, header(back_len)?);
+    let (asked, answered) = (vec![7; there_len], vec![7; back_len]);
     thread::scope(|scope| {
         scope.spawn(move || {
-            let mut waiter = Waiter::new(spin_ns, Cores::Enough);
+            let mut waiter = Waiter::new(pace.spin_ns, pace.cores);
             let mut back = 0;
             let mut waiting = 0;
             while back < rounds || waiting > 0 {
                 waiting = step(there, &mut waiter, &mut |out, event| {
-                    if let Event::Frame { from, header, body } = event {
-                        out.send(from, header, &[IoSlice::new(body)]).expect("node 0 waits for the answer");
+                    if let Event::Frame { from, .. } = event {
+                        out.send(from, &answer, &[IoSlice::new(&answered)])
+                            .expect("node 0 waits for the answer");
                         back += 1;
                     }
                 });
             }
         });
-        let mut waiter = Waiter::new(spin_ns, Cores::Enough);
+        let mut waiter = Waiter::new(pace.spin_ns, pace.cores);
         for _ in 0..rounds {
             let start = Instant::now();
-            here.send(ONE, &header, &[IoSlice::new(&body)])?;
+            here.send(ONE, &question, &[IoSlice::new(&asked)])?;
             here.flush();
             let mut back = false;
             while !back {

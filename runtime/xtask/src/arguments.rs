@@ -22,6 +22,7 @@ impl Arguments {
             "sim" => &["--seeds", "--from"],
             "compat" => &["--nodes"],
             "drill" => &["--rounds", "--from"],
+            "bench" | "modes" => &["--samples"],
             _ => &[],
         };
         let mut arguments = Arguments { command, json: None, numbers: BTreeMap::new() };

@@ -5,22 +5,23 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::arguments::Arguments;
 use crate::processes::Running;
 use crate::row::Row;
 use crate::verdict::{Verdict, fail, while_doing};
-use crate::{cargo, tree};
+use crate::{cargo, modes, tree};
 
 const TIMES: usize = 5;
 const PATIENCE: Duration = Duration::from_secs(300);
 const HELLO: &str = "use NAME::thread;\n\nfn main() {\n    let words = String::from(\"hello\");\n    thread::spawn(move || println!(\"{words}\")).join().unwrap();\n}\n";
 
 /// Measures all.
-pub(crate) fn run(rows: &mut Vec<Row>) -> Verdict {
+pub(crate) fn run(arguments: &Arguments, rows: &mut Vec<Row>) -> Verdict {
     hello(rows)?;
     operations(rows)?;
     word_count(rows)?;
     rows.iter().for_each(Row::show);
-    Ok(())
+    modes::run(arguments, rows)
 }
 
 /// A clean release build of a swapped hello world: crates and seconds.
@@ -83,7 +84,7 @@ fn operations(rows: &mut Vec<Row>) -> Verdict {
 }
 
 /// The lines of `measure`: name; smallest, median, largest; how many.
-fn measured(command: &mut Command) -> Verdict<Vec<(String, [f64; 3], usize)>> {
+pub(crate) fn measured(command: &mut Command) -> Verdict<Vec<(String, [f64; 3], usize)>> {
     let output = command.output().map_err(while_doing(format!("{command:?}")))?;
     if !output.status.success() {
         return fail(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)));

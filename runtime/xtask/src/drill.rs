@@ -34,7 +34,8 @@ pub(crate) fn run(arguments: &Arguments, rows: &mut Vec<Row>) -> Verdict {
     for round in 0..rounds {
         let random = mix(seed.wrapping_add(round));
         let program = if round % 2 == 0 { scenario(&bin) } else { word_count(&bin) };
-        match one(&bin, &program, random)? {
+        let transport = if round % 4 < 2 { "tcp" } else { "shm" };
+        match one(&bin, transport, &program, random)? {
             Some(time) => seconds.push(time),
             None => println!("drill: round {round} had ended before the kill"),
         }
@@ -52,9 +53,9 @@ pub(crate) fn run(arguments: &Arguments, rows: &mut Vec<Row>) -> Verdict {
 }
 
 /// One program, one kill: the seconds from the kill to the end, nothing if it had ended before.
-fn one(bin: &Path, program: &[PathBuf], random: u64) -> Verdict<Option<f64>> {
+fn one(bin: &Path, transport: &str, program: &[PathBuf], random: u64) -> Verdict<Option<f64>> {
     let mut launch = Command::new(bin.join("dstd-launch"));
-    launch.args(["-n", &NODES.to_string(), "--transport", "tcp", "--no-direct", "--"]).args(program);
+    launch.args(["-n", &NODES.to_string(), "--transport", transport, "--no-direct", "--"]).args(program);
     let mut running = Running::start(&mut launch)?;
     thread::sleep(Duration::from_micros(random % LATEST_US));
     let nodes = running.nodes();

@@ -10,7 +10,8 @@
 //! | `drill [--rounds N] [--from S]` | kills nodes of running programs |
 //! | `elsewhere` | the facades compile for targets on which a program has one node |
 //! | `package` | every published crate builds from its package |
-//! | `bench` | what building and running costs beside std |
+//! | `bench [--samples N]` | what building and running costs beside std, and all of `modes` |
+//! | `modes [--samples N]` | what single operations cost by each way nodes have to talk |
 //!
 //! All exit with 0 for pass, 1 for fail, 2 when they could not run, and write rows of results with `--json FILE`.
 #![forbid(unsafe_code)]
@@ -23,6 +24,7 @@ mod drill;
 mod elsewhere;
 mod layers;
 mod links;
+mod modes;
 mod package;
 mod processes;
 mod row;
@@ -40,8 +42,7 @@ use arguments::Arguments;
 use row::Row;
 use verdict::{Verdict, cannot};
 
-const USAGE: &str =
-    "usage: cargo xtask verify|tidy|statics|sim|compat|drill|elsewhere|package|bench [OPTIONS] [--json FILE]";
+const USAGE: &str = "usage: cargo xtask verify|tidy|statics|sim|compat|drill|elsewhere|package|bench|modes [OPTIONS] [--json FILE]";
 
 fn main() -> ExitCode {
     let arguments = match Arguments::parse(std::env::args().skip(1)) {
@@ -76,7 +77,8 @@ fn run(arguments: &Arguments, rows: &mut Vec<Row>) -> Verdict {
         "drill" => drill::run(arguments, rows),
         "elsewhere" => elsewhere::run(rows),
         "package" => package::run(rows),
-        "bench" => bench::run(rows),
+        "bench" => bench::run(arguments, rows),
+        "modes" => modes::run(arguments, rows),
         other => cannot(format!("there is no command {other:?}\n{USAGE}")),
     }
 }

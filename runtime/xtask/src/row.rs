@@ -15,7 +15,7 @@ pub(crate) struct Row {
     pub(crate) value: f64,
     /// Its unit.
     pub(crate) unit: &'static str,
-    /// The smallest and the largest of several results.
+    /// The smallest and the largest of several results, or an interval that contains their true median.
     pub(crate) range: Option<(f64, f64)>,
     /// How many results there are.
     pub(crate) count: usize,
@@ -50,6 +50,19 @@ impl Row {
         let middle = values.get(values.len() / 2).copied().unwrap_or(f64::NAN);
         let range = values.first().copied().zip(values.last().copied());
         Row { range, count: values.len(), ..Row::new(name, middle, unit, command) }
+    }
+
+    /// The median of several samples, with the interval that contains the true median with at least 95 %.
+    pub(crate) fn of_samples(
+        name: impl Into<String>,
+        mut values: Vec<f64>,
+        unit: &'static str,
+        command: impl Into<String>,
+    ) -> Row {
+        values.sort_by(f64::total_cmp);
+        let skipped = beyond_interval(values.len());
+        let range = values.get(skipped).copied().zip(values.iter().rev().nth(skipped).copied());
+        Row { range, ..Row::of_many(name, values, unit, command) }
     }
 
     /// Compared with this.
@@ -102,8 +115,24 @@ impl Row {
             self.baseline.map(|(name, value)| format!("  ({name}: {value:.3})")).unwrap_or_default();
         let target = self.target.map(|(op, value)| format!("  target {op} {value}")).unwrap_or_default();
         let met = self.met().map_or("", |met| if met { "  met" } else { "  NOT MET" });
-        println!("{:40} {:>12.3} {:8}{baseline}{target}{met}", self.name, self.value, self.unit);
+        let range = self.range.map(|(lo, hi)| format!(" [{lo:.3}, {hi:.3}]")).unwrap_or_default();
+        println!("{:40} {:>12.3}{range} {:8}{baseline}{target}{met}", self.name, self.value, self.unit);
     }
+}
+
+/// How many samples of `count` lie outside on each side of the narrowest interval of order statistics that contains the
+/// median with at least 95 %: as many as have a probability of at most 2.5 % of all lying on one side of it.
+fn beyond_interval(count: usize) -> usize {
+    let mut probability = 0.5_f64.powi(count as i32);
+    let mut sum = 0.0;
+    for below in 0..count {
+        sum += probability;
+        if sum > 0.025 {
+            return below.saturating_sub(1);
+        }
+        probability *= (count - below) as f64 / (below + 1) as f64;
+    }
+    0
 }
 
 /// Fails when a row is not what it has to be.
@@ -148,6 +177,16 @@ mod tests {
         );
         let bare = Row::new("c", f64::NAN, "1", "");
         assert!(bare.json().contains("\"value\":null,") && bare.json().contains("\"met\":null"));
+    }
+
+    #[test]
+    fn intervals_are_those_of_the_tables() {
+        // Ranks of the lower end in tables of the sign test at 95 %, minus one.
+        for (count, skipped) in [(0, 0), (5, 0), (6, 0), (8, 0), (9, 1), (15, 3), (20, 5), (25, 7), (31, 9)] {
+            assert_eq!(beyond_interval(count), skipped, "of {count}");
+        }
+        let row = Row::of_samples("s", (0..15).rev().map(f64::from).collect(), "us", "");
+        assert_eq!((row.value, row.range, row.count), (7.0, Some((3.0, 11.0)), 15));
     }
 
     #[test]

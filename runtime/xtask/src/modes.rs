@@ -1,0 +1,122 @@
+//! What single operations cost by each way nodes of one host have to reach each other, beside the bare transport.
+//!
+//! One sample is the median of what one run of the programs measures (200 spawns, 1024 pages, 2000 round trips). The runs of
+//! all modes take turns, so that what else the machine does meets all of them.
+
+use std::process::Command;
+
+use crate::arguments::Arguments;
+use crate::bench::measured;
+use crate::cargo;
+use crate::row::Row;
+use crate::verdict::{Verdict, fail, while_doing};
+
+const SAMPLES: u64 = 15;
+/// Round trips of one sample.
+const ROUNDS: &str = "2000";
+
+/// A way to reach another node.
+struct Mode {
+    name: &'static str,
+    /// What the launcher is told.
+    options: &'static [&'static str],
+    /// The transport that carries its messages.
+    transport: &'static str,
+}
+
+/// All ways. A row says the name of its mode; a further way is a line here.
+const MODES: &[Mode] = &[
+    Mode { name: "tcp", options: &["--transport", "tcp", "--no-direct"], transport: "tcp" },
+    Mode { name: "shm", options: &["--transport", "shm", "--no-direct"], transport: "shm" },
+    Mode { name: "direct", options: &["--transport", "shm"], transport: "shm" },
+];
+
+/// What a row is called, what `measure` calls it, and which round trip it is compared with.
+const OPERATIONS: &[(&str, &str, RoundTrip)] = &[
+    ("read fault of 4 KiB", "read a page of another node", RoundTrip::Page),
+    ("write fault of 4 KiB", "write a page of another node", RoundTrip::Page),
+    ("spawn+join", "spawn and join", RoundTrip::Small),
+];
+
+/// Frames of a bare transport: a small one, answered by a small one or by a page.
+#[derive(Clone, Copy)]
+enum RoundTrip {
+    Small,
+    Page,
+}
+
+/// Measures all; one row for each operation and mode, and for each round trip and transport.
+pub(crate) fn run(arguments: &Arguments, rows: &mut Vec<Row>) -> Verdict {
+    let bin = cargo::build_release(&["compat-tests", "dstd-launch"])?;
+    cargo::run(&["build", "--release", "--quiet", "-p", "dstd-transport", "--example", "ping_pong"])?;
+    let mut operations = vec![[const { Vec::new() }; OPERATIONS.len()]; MODES.len()];
+    let mut round_trips = Vec::new();
+    for _ in 0..arguments.number("--samples").unwrap_or(SAMPLES) {
+        for (mode, samples) in MODES.iter().zip(&mut operations) {
+            let mut launch = Command::new(bin.join("dstd-launch"));
+            launch.args(["-n", "2"]).args(mode.options).arg("--").arg(bin.join("measure"));
+            let results = measured(launch.args(["spawn", "read", "write"]))?;
+            for ((_, wanted, _), samples) in OPERATIONS.iter().zip(samples) {
+                let result = results.iter().find(|(name, ..)| name == wanted);
+                let Some((_, [_, median, _], _)) = result else {
+                    return fail(format!("{launch:?} does not measure {wanted:?}"));
+                };
+                samples.push(*median);
+            }
+        }
+        medians(Command::new(bin.join("examples/ping_pong")).args(["medians", ROUNDS]), &mut round_trips)?;
+    }
+    let from = rows.len();
+    for (transport, small, page) in round_trips {
+        let command = format!("target/release/examples/ping_pong medians {ROUNDS}");
+        for (kind, samples) in [(RoundTrip::Small, small), (RoundTrip::Page, page)] {
+            rows.push(Row::of_samples(kind.row(&transport), samples, "us", &command));
+        }
+    }
+    for (mode, samples) in MODES.iter().zip(operations) {
+        let words = mode.options.join(" ");
+        let command =
+            format!("target/release/dstd-launch -n 2 {words} -- target/release/measure spawn read write");
+        for ((name, _, round_trip), samples) in OPERATIONS.iter().zip(samples) {
+            let row = Row::of_samples(format!("{name}, {}", mode.name), samples, "us", &command);
+            let bare = rows[from..].iter().find(|row| row.name == round_trip.row(mode.transport));
+            let bare = bare.map_or(f64::NAN, |row| row.value);
+            rows.push(row.beside("bare transport", bare));
+        }
+    }
+    rows[from..].iter().for_each(Row::show);
+    Ok(())
+}
+
+impl RoundTrip {
+    /// The name of its row.
+    fn row(self, transport: &str) -> String {
+        let name = match self {
+            RoundTrip::Small => "8 bytes for 8",
+            RoundTrip::Page => "8 bytes for 4 KiB",
+        };
+        format!("bare transport, {name}, {transport}")
+    }
+}
+
+/// Adds the medians that `command` prints to those of its transport: name, small frames, small frames for pages.
+fn medians(command: &mut Command, into: &mut Vec<(String, Vec<f64>, Vec<f64>)>) -> Verdict {
+    let output = command.output().map_err(while_doing(format!("{command:?}")))?;
+    let words = String::from_utf8_lossy(&output.stdout).into_owned();
+    for line in words.lines() {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let [transport, small, page] = fields[..] else { continue };
+        let (Ok(small), Ok(page)) = (small.parse(), page.parse()) else { continue };
+        match into.iter_mut().find(|(known, ..)| known == transport) {
+            Some((_, smalls, pages)) => {
+                smalls.push(small);
+                pages.push(page);
+            }
+            None => into.push((transport.to_owned(), vec![small], vec![page])),
+        }
+    }
+    if output.status.success() && words.lines().count() == into.len() {
+        return Ok(());
+    }
+    fail(format!("{command:?} prints something else: {words}{}", String::from_utf8_lossy(&output.stderr)))
+}
