@@ -146,10 +146,7 @@ fn execute(
         .map_err(|not_found: NotFound| (exit::USAGE, not_found.to_string()))?;
     heading.program = path.to_string_lossy().into_owned();
 
-    let linked = transport == Transport::Shm && plan.launch.nodes > 1;
-    let links = linked.then(|| Links::new(plan.launch.nodes)).transpose();
-    let links = links.map_err(|reason| (exit::UNFIT, reason))?;
-
+    let links = Links::wanted(transport, plan.launch.nodes).map_err(|reason| (exit::UNFIT, reason))?;
     let (events, inbox) = channel();
     let signals =
         Signals::watch(events.clone()).map_err(|error| internal("cannot wait for signals", error))?;

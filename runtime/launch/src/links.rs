@@ -14,6 +14,8 @@
 use std::io;
 use std::os::unix::net::UnixStream;
 
+use dstd_control::env::Transport;
+
 use crate::sys;
 
 /// What the launcher has open besides: for each node its stderr, its connection, its statistics while it starts.
@@ -27,8 +29,13 @@ pub(crate) struct Links {
 }
 
 impl Links {
+    /// The links of a program, if its nodes talk through them.
+    pub(crate) fn wanted(transport: Transport, nodes: u16) -> Result<Option<Links>, String> {
+        if transport == Transport::Shm && nodes > 1 { Links::new(nodes).map(Some) } else { Ok(None) }
+    }
+
     /// Prepares the links of `nodes` nodes; the words say why there cannot be so many and what to do.
-    pub(crate) fn new(nodes: u16) -> Result<Links, String> {
+    fn new(nodes: u16) -> Result<Links, String> {
         let needed = open_at_most(nodes) + OTHERS + OTHERS_PER_NODE * u64::from(nodes);
         let limit = sys::raise_descriptor_limit(needed)
             .map_err(|error| format!("cannot read the limit of descriptors: {error}"))?;
