@@ -48,6 +48,9 @@ pub const KINDS: &[&str] = &[
     "futex_wake_done",
     "free",
     "ship",
+    "page_evict",
+    "page_discard",
+    "page_discarded",
 ];
 
 const _: () = assert!(KINDS.len() <= KINDS_MAX);

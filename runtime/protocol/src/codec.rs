@@ -14,6 +14,8 @@
 //! | `PageFetch` | exclusive | page | 0 | 0 | - |
 //! | `PageReturn` | exclusive | page | 0 | 0 | 1 page |
 //! | `PageInvalidate`, `PageInvalidated` | - | page | 0 | 0 | - |
+//! | `PageEvict` | exclusive | first page | count | 0 | count pages if exclusive |
+//! | `PageDiscard`, `PageDiscarded` | - | first page | count | 0 | - |
 //! | `FutexWait` | - | address | token | bitset | - |
 //! | `FutexArmed`, `FutexWoken` | - | token | 0 | 0 | - |
 //! | `FutexCancel` | - | address | token | 0 | - |
@@ -36,7 +38,7 @@ use crate::{Message, MessageKind};
 /// Length of a header.
 pub const HEADER_BYTES: usize = 32;
 /// The version of the layout above. Nodes compare it before the first frame.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 const MAGIC: u8 = 0xd5;
 
 /// Why 32 bytes are no header. The connection cannot be used any more.
@@ -77,11 +79,9 @@ impl core::error::Error for DecodeError {}
 /// asks this before it encodes.
 pub fn body_fits(message: &Message, len: u32) -> bool {
     match message {
-        Message::PageGrant { count, upgrade: false, .. } => u64::from(len) == u64::from(*count) * PAGE_BYTES,
-        Message::PageReturn { .. } => u64::from(len) == PAGE_BYTES,
         Message::Free => len.is_multiple_of(8) && len / 8 <= FREE_ADDRESSES_MAX,
         Message::Ship { .. } => len <= SHIP_BYTES_MAX,
-        _ => len == 0,
+        _ => u64::from(len) == u64::from(message.body_pages()) * PAGE_BYTES,
     }
 }
 
@@ -108,6 +108,10 @@ pub fn encode(message: &Message, body_len: u32) -> [u8; HEADER_BYTES] {
         Message::FutexWakeDone { token, woken } => (0, token, woken.into(), 0),
         Message::Free => (0, 0, 0, 0),
         Message::Ship { op, id, arg } => (0, op.into(), id, arg),
+        Message::PageEvict { first, count, exclusive } => (u8::from(exclusive), page(first), count.into(), 0),
+        Message::PageDiscard { first, count } | Message::PageDiscarded { first, count } => {
+            (0, page(first), count.into(), 0)
+        }
     };
     let mut header = [0; HEADER_BYTES];
     header[..4].copy_from_slice(&[MAGIC, VERSION, message.kind() as u8, flags]);
@@ -212,6 +216,13 @@ impl Fields<'_> {
                 id: self.field(1),
                 arg: self.field(2),
             },
+            MessageKind::PageEvict => {
+                Message::PageEvict { first: self.page()?, count: self.window()?, exclusive: self.flag(0) }
+            }
+            MessageKind::PageDiscard => Message::PageDiscard { first: self.page()?, count: self.window()? },
+            MessageKind::PageDiscarded => {
+                Message::PageDiscarded { first: self.page()?, count: self.window()? }
+            }
         })
     }
 }

@@ -8,6 +8,9 @@
 //! | `PageReturn` | owner | home | the page | answers `PageFetch` |
 //! | `PageInvalidate` | home | sharer | - | drops a read-only copy |
 //! | `PageInvalidated` | sharer | home | - | answers `PageInvalidate` |
+//! | `PageEvict` | holder | home | pages, if `exclusive` | gives copies up unasked; answers a `PageFetch`, `PageInvalidate` or `PageDiscard` that it crosses |
+//! | `PageDiscard` | home | holder | - | drops copies of pages whose bytes nobody needs |
+//! | `PageDiscarded` | holder | home | - | answers `PageDiscard`, without pages that a `PageEvict` under way names |
 //! | `FutexWait` | waiter | home | - | queues a waiter |
 //! | `FutexArmed` | home | waiter | - | queued: the waiter now reads the word again, then sleeps |
 //! | `FutexCancel` | waiter | home | - | the waiter leaves (value differed, or timeout) |
@@ -42,6 +45,9 @@ pub enum Message {
     FutexWakeDone { token: u64, woken: u32 },
     Free,
     Ship { op: u16, id: u64, arg: u64 },
+    PageEvict { first: PageNo, count: u16, exclusive: bool },
+    PageDiscard { first: PageNo, count: u16 },
+    PageDiscarded { first: PageNo, count: u16 },
 }
 
 /// The name of a message without its fields, for counters and the wire.
@@ -64,11 +70,30 @@ pub enum MessageKind {
     FutexWakeDone,
     Free,
     Ship,
+    PageEvict,
+    PageDiscard,
+    PageDiscarded,
 }
 
 impl MessageKind {
+    /// Whether the page engine takes it.
+    pub const fn is_about_pages(self) -> bool {
+        matches!(
+            self,
+            MessageKind::PageRequest
+                | MessageKind::PageGrant
+                | MessageKind::PageFetch
+                | MessageKind::PageReturn
+                | MessageKind::PageInvalidate
+                | MessageKind::PageInvalidated
+                | MessageKind::PageEvict
+                | MessageKind::PageDiscard
+                | MessageKind::PageDiscarded
+        )
+    }
+
     /// All kinds, in wire order.
-    pub const ALL: [MessageKind; 15] = [
+    pub const ALL: [MessageKind; 18] = [
         MessageKind::PageRequest,
         MessageKind::PageGrant,
         MessageKind::PageFetch,
@@ -84,6 +109,9 @@ impl MessageKind {
         MessageKind::FutexWakeDone,
         MessageKind::Free,
         MessageKind::Ship,
+        MessageKind::PageEvict,
+        MessageKind::PageDiscard,
+        MessageKind::PageDiscarded,
     ];
 
     /// The name used in reports.
@@ -104,11 +132,40 @@ impl MessageKind {
             MessageKind::FutexWakeDone => "futex_wake_done",
             MessageKind::Free => "free",
             MessageKind::Ship => "ship",
+            MessageKind::PageEvict => "page_evict",
+            MessageKind::PageDiscard => "page_discard",
+            MessageKind::PageDiscarded => "page_discarded",
         }
     }
 }
 
 impl Message {
+    /// The pages that a page message names: the first, and how many.
+    pub const fn pages(&self) -> Option<(PageNo, u16)> {
+        match *self {
+            Message::PageRequest { first, count, .. }
+            | Message::PageGrant { first, count, .. }
+            | Message::PageEvict { first, count, .. }
+            | Message::PageDiscard { first, count }
+            | Message::PageDiscarded { first, count } => Some((first, count)),
+            Message::PageFetch { page, .. }
+            | Message::PageReturn { page, .. }
+            | Message::PageInvalidate { page }
+            | Message::PageInvalidated { page } => Some((page, 1)),
+            _ => None,
+        }
+    }
+
+    /// How many pages travel as the body of a page message.
+    pub const fn body_pages(&self) -> u16 {
+        match *self {
+            Message::PageGrant { count, upgrade: false, .. }
+            | Message::PageEvict { count, exclusive: true, .. } => count,
+            Message::PageReturn { .. } => 1,
+            _ => 0,
+        }
+    }
+
     /// The kind of this message.
     pub const fn kind(&self) -> MessageKind {
         match self {
@@ -127,6 +184,9 @@ impl Message {
             Message::FutexWakeDone { .. } => MessageKind::FutexWakeDone,
             Message::Free => MessageKind::Free,
             Message::Ship { .. } => MessageKind::Ship,
+            Message::PageEvict { .. } => MessageKind::PageEvict,
+            Message::PageDiscard { .. } => MessageKind::PageDiscard,
+            Message::PageDiscarded { .. } => MessageKind::PageDiscarded,
         }
     }
 }

@@ -36,6 +36,13 @@ fn message() -> impl Strategy<Value = Message> {
             .prop_map(|(addr, token, count, bitset)| Message::FutexWake { addr, token, count, bitset }),
         any::<(u64, u32)>().prop_map(|(token, woken)| Message::FutexWakeDone { token, woken }),
         Just(Message::Free),
+        (page(), window(), any::<bool>()).prop_map(|(first, count, exclusive)| Message::PageEvict {
+            first,
+            count,
+            exclusive
+        }),
+        (page(), window()).prop_map(|(first, count)| Message::PageDiscard { first, count }),
+        (page(), window()).prop_map(|(first, count)| Message::PageDiscarded { first, count }),
         any::<(u16, u64, u64)>().prop_map(|(op, id, arg)| Message::Ship { op, id, arg }),
     ]
 }
@@ -45,6 +52,7 @@ fn frame() -> impl Strategy<Value = (Message, u32)> {
     (message(), any::<u32>()).prop_map(|(message, random)| {
         let body_len = match message {
             Message::PageGrant { count, upgrade: false, .. } => u32::from(count) * 4096,
+            Message::PageEvict { count, exclusive: true, .. } => u32::from(count) * 4096,
             Message::PageReturn { .. } => 4096,
             Message::Free => random % (FREE_ADDRESSES_MAX + 1) * 8,
             Message::Ship { .. } => random % (SHIP_BYTES_MAX + 1),
@@ -64,7 +72,7 @@ proptest! {
     }
 
     #[test]
-    fn random_bytes_are_refused_or_encode_to_themselves(mut header: [u8; HEADER_BYTES], like_ours: bool, kind in 0u8..20) {
+    fn random_bytes_are_refused_or_encode_to_themselves(mut header: [u8; HEADER_BYTES], like_ours: bool, kind in 0u8..24) {
         if like_ours {
             header[..3].copy_from_slice(&[0xd5, VERSION, kind]);
         }
@@ -92,13 +100,13 @@ fn the_layout_is_as_drawn() {
         bitset: 0x3132_3334,
     };
     let drawn = [
-        0xd5, 1, 11, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0x18, 0, 0, 0, 0, 0, 0, 0, 0x24, 0x23, 0x22,
+        0xd5, 2, 11, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0x18, 0, 0, 0, 0, 0, 0, 0, 0x24, 0x23, 0x22,
         0x21, 0x34, 0x33, 0x32, 0x31,
     ];
     assert_eq!(encode(&message, 0), drawn);
     let message = Message::PageGrant { first: PageNo(0x99), count: 2, writable: true, upgrade: false };
     let drawn = [
-        0xd5, 1, 1, 1, 0, 0x20, 0, 0, 0x99, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        0xd5, 2, 1, 1, 0, 0x20, 0, 0, 0x99, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
         0,
     ];
     assert_eq!(encode(&message, 0x2000), drawn);
@@ -115,7 +123,7 @@ fn headers_out_of_bounds_are_refused() {
     let kind = MessageKind::PageRequest;
     assert_eq!(with(request, 0, 0, &[0]), Err(DecodeError::Magic(0)));
     assert_eq!(with(request, 0, 1, &[9]), Err(DecodeError::Version(9)));
-    assert_eq!(with(request, 0, 2, &[15]), Err(DecodeError::Kind(15)));
+    assert_eq!(with(request, 0, 2, &[18]), Err(DecodeError::Kind(18)));
     assert_eq!(with(request, 0, 3, &[2]), Err(DecodeError::Field(kind)));
     assert_eq!(with(request, 0, 4, &[1]), Err(DecodeError::BodyLen(kind, 1)));
     assert_eq!(with(request, 0, 14, &[0x10]), Err(DecodeError::Field(kind)));
@@ -126,6 +134,15 @@ fn headers_out_of_bounds_are_refused() {
     let kind = MessageKind::PageGrant;
     assert_eq!(with(grant, 8192, 4, &4096u32.to_le_bytes()), Err(DecodeError::BodyLen(kind, 4096)));
     assert_eq!(with(grant, 8192, 3, &[2]), Err(DecodeError::BodyLen(kind, 8192)));
+    let evict = Message::PageEvict { first: PageNo(1), count: 2, exclusive: true };
+    let kind = MessageKind::PageEvict;
+    assert_eq!(with(evict, 8192, 3, &[0]), Err(DecodeError::BodyLen(kind, 8192)));
+    assert_eq!(with(evict, 8192, 3, &[3]), Err(DecodeError::Field(kind)));
+    assert_eq!(with(evict, 8192, 16, &[0]), Err(DecodeError::Field(kind)));
+    let discard = Message::PageDiscard { first: PageNo(1), count: 2 };
+    let kind = MessageKind::PageDiscard;
+    assert_eq!(with(discard, 0, 16, &[1, 1]), Err(DecodeError::Field(kind)));
+    assert_eq!(with(discard, 0, 5, &[0x20]), Err(DecodeError::BodyLen(kind, 8192)));
     let over = (SHIP_BYTES_MAX + 1).to_le_bytes();
     let ship = Message::Ship { op: 1, id: 2, arg: 3 };
     assert_eq!(with(ship, 0, 4, &over), Err(DecodeError::BodyLen(MessageKind::Ship, SHIP_BYTES_MAX + 1)));

@@ -18,7 +18,7 @@ fn two_nodes_one_page_two_threads_each() {
     ];
     both_residences(
         "2x2 threads",
-        &Setup { nodes: 2, residence_ns: 0, window_max: 1, pages: vec![p], programs },
+        &Setup { nodes: 2, residence_ns: 0, window_max: 1, copies_max: None, pages: vec![p], programs },
     );
 }
 
@@ -31,7 +31,7 @@ fn two_nodes_hand_a_page_to_and_fro() {
     ];
     both_residences(
         "to and fro",
-        &Setup { nodes: 2, residence_ns: 0, window_max: 1, pages: vec![p], programs },
+        &Setup { nodes: 2, residence_ns: 0, window_max: 1, copies_max: None, pages: vec![p], programs },
     );
 }
 
@@ -42,7 +42,7 @@ fn two_nodes_with_a_page_of_each() {
         vec![(0, vec![Op::Add(p), Op::Add(q), Op::Load(p)]), (1, vec![Op::Add(q), Op::Add(p), Op::Load(q)])];
     both_residences(
         "two homes",
-        &Setup { nodes: 2, residence_ns: 0, window_max: 1, pages: vec![p, q], programs },
+        &Setup { nodes: 2, residence_ns: 0, window_max: 1, copies_max: None, pages: vec![p, q], programs },
     );
 }
 
@@ -56,7 +56,7 @@ fn three_nodes_one_page() {
     ];
     both_residences(
         "three nodes",
-        &Setup { nodes: 3, residence_ns: 0, window_max: 1, pages: vec![p], programs },
+        &Setup { nodes: 3, residence_ns: 0, window_max: 1, copies_max: None, pages: vec![p], programs },
     );
 }
 
@@ -68,7 +68,14 @@ fn read_ahead_meets_writers_at_home() {
         (1, vec![Op::Load(p), Op::Load(q), Op::Load(r), Op::Load(s)]),
         (1, vec![Op::Add(r)]),
     ];
-    let setup = Setup { nodes: 2, residence_ns: 0, window_max: 4, pages: vec![p, q, r, s], programs };
+    let setup = Setup {
+        nodes: 2,
+        residence_ns: 0,
+        window_max: 4,
+        copies_max: None,
+        pages: vec![p, q, r, s],
+        programs,
+    };
     both_residences("read-ahead", &setup);
 }
 
@@ -76,7 +83,8 @@ fn read_ahead_meets_writers_at_home() {
 fn a_thread_waits_for_a_page_that_read_ahead_does_not_get() {
     let [p, q, r] = [0, 1, 2].map(|index| page(0, index));
     let programs = vec![(1, vec![Op::Load(p), Op::Load(q)]), (1, vec![Op::Load(r)]), (2, vec![Op::Add(r)])];
-    let setup = Setup { nodes: 3, residence_ns: 0, window_max: 2, pages: vec![p, q, r], programs };
+    let setup =
+        Setup { nodes: 3, residence_ns: 0, window_max: 2, copies_max: None, pages: vec![p, q, r], programs };
     both_residences("ungranted", &setup);
 }
 
@@ -84,7 +92,8 @@ fn a_thread_waits_for_a_page_that_read_ahead_does_not_get() {
 fn write_ahead_of_absent_pages() {
     let [p, q, r] = [0, 1, 2].map(|index| page(0, index));
     let programs = vec![(1, vec![Op::Add(p), Op::Add(q), Op::Add(r)]), (2, vec![Op::Load(r), Op::Add(r)])];
-    let setup = Setup { nodes: 3, residence_ns: 0, window_max: 2, pages: vec![p, q, r], programs };
+    let setup =
+        Setup { nodes: 3, residence_ns: 0, window_max: 2, copies_max: None, pages: vec![p, q, r], programs };
     both_residences("write-ahead", &setup);
 }
 
@@ -95,6 +104,86 @@ fn upgrades_of_consecutive_pages() {
         (1, vec![Op::Load(q), Op::Load(r), Op::Add(p), Op::Add(q), Op::Add(r)]),
         (2, vec![Op::Load(r), Op::Add(r)]),
     ];
-    let setup = Setup { nodes: 3, residence_ns: 0, window_max: 2, pages: vec![p, q, r], programs };
+    let setup =
+        Setup { nodes: 3, residence_ns: 0, window_max: 2, copies_max: None, pages: vec![p, q, r], programs };
     both_residences("upgrades", &setup);
+}
+
+#[test]
+fn a_full_node_evicts_what_others_want() {
+    let (p, q) = (page(0, 0), page(0, 1));
+    let programs = vec![
+        (0, vec![Op::Add(p), Op::Load(q)]),
+        (1, vec![Op::Load(p), Op::Add(q), Op::Add(p)]),
+        (2, vec![Op::Add(p)]),
+    ];
+    let setup =
+        Setup { nodes: 3, residence_ns: 0, window_max: 1, copies_max: Some(1), pages: vec![p, q], programs };
+    both_residences("evictions", &setup);
+}
+
+#[test]
+fn two_threads_of_a_full_node() {
+    let (p, q) = (page(0, 0), page(0, 1));
+    let programs = vec![
+        (0, vec![Op::Add(p)]),
+        (1, vec![Op::Load(p), Op::Load(q), Op::Add(p)]),
+        (1, vec![Op::Add(q), Op::Load(p)]),
+    ];
+    let setup =
+        Setup { nodes: 2, residence_ns: 0, window_max: 1, copies_max: Some(1), pages: vec![p, q], programs };
+    both_residences("evictions with upgrades", &setup);
+}
+
+#[test]
+fn evictions_to_two_homes() {
+    let (p, q) = (page(0, 0), page(1, 0));
+    let programs = vec![
+        (0, vec![Op::Add(q)]),
+        (1, vec![Op::Load(p)]),
+        (2, vec![Op::Add(p), Op::Load(q), Op::Load(p)]),
+    ];
+    let setup =
+        Setup { nodes: 3, residence_ns: 0, window_max: 1, copies_max: Some(1), pages: vec![p, q], programs };
+    both_residences("evictions to two homes", &setup);
+}
+
+#[test]
+fn a_discard_meets_every_kind_of_copy() {
+    let (p, q) = (page(0, 0), page(0, 1));
+    let discard = Op::Discard { page: p, count: 2 };
+    let programs = vec![
+        (0, vec![Op::Add(p), discard, Op::Load(p)]),
+        (1, vec![Op::Load(p), Op::Add(q), Op::Add(p)]),
+        (2, vec![Op::Load(q), Op::Add(p)]),
+    ];
+    let setup =
+        Setup { nodes: 3, residence_ns: 0, window_max: 1, copies_max: None, pages: vec![p, q], programs };
+    both_residences("discard", &setup);
+}
+
+#[test]
+fn read_ahead_meets_a_discard() {
+    let [p, q, r] = [0, 1, 2].map(|index| page(0, index));
+    let programs = vec![
+        (0, vec![Op::Discard { page: q, count: 2 }, Op::Add(q)]),
+        (1, vec![Op::Load(p), Op::Load(q)]),
+        (1, vec![Op::Add(r), Op::Load(p)]),
+    ];
+    let pages = vec![p, q, r];
+    let setup = Setup { nodes: 2, residence_ns: 0, window_max: 2, copies_max: None, pages, programs };
+    both_residences("read-ahead and discard", &setup);
+}
+
+#[test]
+fn evictions_cross_discards() {
+    let (p, q) = (page(0, 0), page(0, 1));
+    let programs = vec![
+        (0, vec![Op::Discard { page: p, count: 2 }, Op::Discard { page: p, count: 1 }]),
+        (1, vec![Op::Load(p), Op::Add(q), Op::Load(p)]),
+        (2, vec![Op::Add(p), Op::Load(q)]),
+    ];
+    let setup =
+        Setup { nodes: 3, residence_ns: 0, window_max: 1, copies_max: Some(1), pages: vec![p, q], programs };
+    both_residences("evictions and discards", &setup);
 }

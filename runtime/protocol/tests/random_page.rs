@@ -11,6 +11,8 @@ use world::{Action, Op, Setup, World};
 
 /// Steps after which a walk counts as stuck; usual ones take a few thousand.
 const STEPS_MAX: u32 = 400_000;
+/// Nodes 0 and 1 have pages.
+const PAGES_OF_A_NODE: usize = 8;
 const SEEDS: u64 = 150;
 
 /// SplitMix64.
@@ -30,9 +32,16 @@ impl Random {
     }
 }
 
-fn program(random: &mut Random, pages: &[PageNo]) -> Vec<Op> {
+fn program(random: &mut Random, node: usize, pages: &[PageNo]) -> Vec<Op> {
     let mut ops = Vec::new();
+    let own: Vec<_> = (0..pages.len()).filter(|index| index / PAGES_OF_A_NODE == node).collect();
     while ops.len() < 24 {
+        if !own.is_empty() && random.below(8) == 0 {
+            let start = random.pick(&own);
+            let most = PAGES_OF_A_NODE - start % PAGES_OF_A_NODE;
+            ops.push(Op::Discard { page: pages[start], count: 1 + random.below(most) as u8 });
+            continue;
+        }
         let touch = |page, kind| match kind {
             0 | 1 => Op::Load(page),
             2 => Op::Add(page),
@@ -53,15 +62,20 @@ fn program(random: &mut Random, pages: &[PageNo]) -> Vec<Op> {
 /// The counters of all engines at the end of the walk.
 fn walk(seed: u64) -> Result<Vec<Counters>, String> {
     let mut random = Random(seed);
-    let pages: Vec<_> = (0..2).flat_map(|node| (0..8).map(move |index| page(node, index))).collect();
+    let pages: Vec<_> =
+        (0..2).flat_map(|node| (0..PAGES_OF_A_NODE as u64).map(move |index| page(node, index))).collect();
     let nodes = 2 + random.below(3) as u16;
     let threads = 3 + random.below(6);
     let setup = Setup {
         nodes,
         residence_ns: random.pick(&[0, 20, 200]),
         window_max: random.pick(&[1, 2, 8]),
+        copies_max: random.pick(&[None, None, Some(1), Some(3), Some(8)]),
         programs: (0..threads)
-            .map(|_| (random.below(usize::from(nodes)).max(random.below(2)), program(&mut random, &pages)))
+            .map(|_| {
+                let node = random.below(usize::from(nodes)).max(random.below(2));
+                (node, program(&mut random, node, &pages))
+            })
             .collect(),
         pages,
     };
@@ -113,6 +127,8 @@ fn random_programs_end_and_keep_all_promises() {
         let sum = |of: fn(&Counters) -> u64| counters.iter().map(of).sum::<u64>();
         assert!(sum(|c| c.pages_ahead) > 100 && sum(|c| c.pages_ungranted) > 100);
         assert!(sum(|c| c.residence_waits) > 100 && sum(|c| c.requests_queued) > 100);
+        assert!(sum(|c| c.evictions) > 1000 && sum(|c| c.evictions_crossed) > 100);
+        assert!(sum(|c| c.discards) > 1000);
         assert!(sum(|c| c.faults_joined) > 100 && sum(|c| c.faults_asked_again) > 10);
     }
 }

@@ -28,4 +28,10 @@ pub struct Counters {
     pub fetches: u64,
     /// `PageInvalidate` sent.
     pub invalidations: u64,
+    /// Foreign pages given up because too many were held.
+    pub evictions: u64,
+    /// Evictions that a revocation of the same page crossed.
+    pub evictions_crossed: u64,
+    /// Own pages discarded.
+    pub discards: u64,
 }

@@ -21,6 +21,20 @@ pub(super) struct Request {
     pub(super) from: NodeId,
     pub(super) access: Access,
     pub(super) count: u16,
+    /// Not a request but the discard of this token, by the home itself.
+    pub(super) discard: Option<u64>,
+}
+
+impl Request {
+    /// A request for pages.
+    pub(super) fn new(from: NodeId, access: Access, count: u16) -> Request {
+        Request { from, access, count, discard: None }
+    }
+
+    /// The part of discard `token` that is about one page of `home`.
+    pub(super) fn discard(home: NodeId, token: u64) -> Request {
+        Request { from: home, access: Access::Write, count: 1, discard: Some(token) }
+    }
 }
 
 /// What a busy page waits for.
@@ -32,6 +46,8 @@ pub(super) enum Phase {
     Acks(NodeSet),
     /// The minimum residence of the home's own copy.
     Residence,
+    /// The `PageDiscarded` of these nodes.
+    Discard(NodeSet),
 }
 
 /// A page whose request is being served.
@@ -39,13 +55,19 @@ pub(super) enum Phase {
 pub(super) struct Busy {
     pub(super) request: Request,
     pub(super) phase: Phase,
-    /// Requests that came later, oldest first; at most one a node.
+    /// Requests that came later, oldest first; at most one a node, apart from discards.
     pub(super) waiting: VecDeque<Request>,
 }
 
 impl Busy {
+    /// The first request of a page.
+    pub(super) fn new(request: Request, phase: Phase) -> Busy {
+        Busy { request, phase, waiting: VecDeque::new() }
+    }
+
     /// Whether `node` is served or waits here.
     pub(super) fn names(&self, node: NodeId) -> bool {
-        self.request.from == node || self.waiting.iter().any(|request| request.from == node)
+        let names = |request: &Request| request.from == node && request.discard.is_none();
+        names(&self.request) || self.waiting.iter().any(names)
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use dstd_addr::{NodeId, PageNo};
 
+use super::copies::Copies;
 use super::counters::Counters;
 use super::directory::{Busy, Directory, Request};
 use super::io::{Config, Input, Output};
@@ -28,6 +29,9 @@ pub struct PageEngine {
     pub(super) residence: Residence,
     pub(super) straddle: Straddle,
     pub(super) streams: Streams,
+    pub(super) copies: Copies,
+    /// How many pages of each discard are still to be done.
+    pub(super) discards: BTreeMap<u64, u32>,
     pub(super) counters: Counters,
 }
 
@@ -43,6 +47,8 @@ impl PageEngine {
             residence: Residence::default(),
             straddle: Straddle::default(),
             streams: Streams::default(),
+            copies: Copies::default(),
+            discards: BTreeMap::new(),
             counters: Counters::default(),
         }
     }
@@ -58,13 +64,16 @@ impl PageEngine {
         match input {
             Input::Fault { page, write } => self.fault(now_ns, page, Access::new(write), out),
             Input::Message { from, message } => self.message(now_ns, from, message, out),
+            Input::Discard { first, count, token } => self.discard(first, count, token, out),
             Input::Tick => self.tick(now_ns, out),
-        }
+        }?;
+        self.shrink(now_ns, out);
+        Ok(())
     }
 
     /// When to hand over [`Input::Tick`]; `None` while nothing waits for time to pass.
     pub fn deadline(&self) -> Option<u64> {
-        self.residence.deadline()
+        [self.residence.deadline(), self.copies.retry_ns].into_iter().flatten().min()
     }
 
     /// What this engine was told at its start.
@@ -96,13 +105,19 @@ impl PageEngine {
     /// Whether no page is pending, busy or about to be given away.
     pub fn is_idle(&self) -> bool {
         self.busy.is_empty()
-            && self.residence.deadline().is_none()
+            && self.discards.is_empty()
+            && self.deadline().is_none()
             && self.table.touched().all(|(_, entry)| entry.pending.is_none() && entry.revoke.is_none())
     }
 
     /// Pages whose state differs from that of an untouched page, in order.
     pub fn touched(&self) -> impl Iterator<Item = PageNo> {
         self.table.touched().map(|(page, _)| page)
+    }
+
+    /// How many foreign pages this node holds.
+    pub fn copies(&self) -> usize {
+        self.copies.held()
     }
 
     /// What was counted so far.
@@ -144,7 +159,7 @@ impl PageEngine {
             return Ok(());
         }
         self.table.get_mut(page, home).pending = Some(access);
-        self.enqueue(now_ns, page, Request { from: me, access, count: 1 }, out)
+        self.enqueue(now_ns, page, Request::new(me, access, 1), out)
     }
 
     fn message(
@@ -159,7 +174,7 @@ impl PageEngine {
         }
         match message {
             Message::PageRequest { first, count, write } => {
-                let request = Request { from, access: Access::new(write), count };
+                let request = Request::new(from, Access::new(write), count);
                 self.on_request(now_ns, first, request, out)
             }
             Message::PageReturn { page, exclusive } => self.on_return(now_ns, from, page, exclusive, out),
@@ -174,6 +189,11 @@ impl PageEngine {
                 self.on_revoke(now_ns, from, page, Revoke::Take, out)
             }
             Message::PageInvalidate { page } => self.on_revoke(now_ns, from, page, Revoke::Drop, out),
+            Message::PageEvict { first, count, exclusive } => {
+                self.on_evict(now_ns, from, first, count, exclusive, out)
+            }
+            Message::PageDiscard { first, count } => self.on_discard(from, first, count, out),
+            Message::PageDiscarded { first, count } => self.on_discarded(now_ns, from, first, count, out),
             _ => Err(Violation::NotForPages { from, kind: message.kind() }),
         }
     }
@@ -204,6 +224,27 @@ impl PageEngine {
             Some(home) if home != self.config.me => Err(Violation::WrongHome { from, page, kind }),
             Some(_) => Ok(()),
         }
+    }
+
+    /// Accepts pages as a range of this home.
+    pub(super) fn check_own_run(
+        &self,
+        from: NodeId,
+        first: PageNo,
+        count: u16,
+        kind: MessageKind,
+    ) -> Result<(), Violation> {
+        if count == 0 || count > WINDOW_PAGES_MAX {
+            return Err(Violation::BadCount { from, first, count });
+        }
+        let region = self.config.layout.kind(first.addr().0);
+        for page in (0..u64::from(count)).map(|offset| first.plus(offset)) {
+            self.check_own(from, page, kind)?;
+            if self.config.layout.kind(page.addr().0) != region {
+                return Err(Violation::BadCount { from, first, count });
+            }
+        }
+        Ok(())
     }
 
     /// Accepts `page` as one whose home is the sender.
@@ -269,6 +310,8 @@ impl PartialEq for PageEngine {
             && self.residence == other.residence
             && self.straddle == other.straddle
             && self.streams == other.streams
+            && self.copies == other.copies
+            && self.discards == other.discards
     }
 }
 
@@ -282,5 +325,7 @@ impl Hash for PageEngine {
         self.residence.hash(state);
         self.straddle.hash(state);
         self.streams.hash(state);
+        self.copies.hash(state);
+        self.discards.hash(state);
     }
 }

@@ -95,7 +95,7 @@ impl PageEngine {
             return match self.begin(now_ns, page, request, out)? {
                 None => Ok(()),
                 Some(phase) => {
-                    self.busy.insert(page, Busy { request, phase, waiting: VecDeque::new() });
+                    self.busy.insert(page, Busy::new(request, phase));
                     Ok(())
                 }
             };
@@ -109,7 +109,12 @@ impl PageEngine {
     }
 
     /// Everybody else has answered: finishes the request being served and takes up the next.
-    fn go_on(&mut self, now_ns: u64, page: PageNo, out: &mut Vec<Output>) -> Result<(), Violation> {
+    pub(super) fn go_on(
+        &mut self,
+        now_ns: u64,
+        page: PageNo,
+        out: &mut Vec<Output>,
+    ) -> Result<(), Violation> {
         let Some(mut busy) = self.busy.remove(&page) else { return Ok(()) };
         if let Some(phase) = self.finish(now_ns, page, busy.request, out) {
             busy.phase = phase;
@@ -144,6 +149,9 @@ impl PageEngine {
         request: Request,
         out: &mut Vec<Output>,
     ) -> Result<Option<Phase>, Violation> {
+        if let Some(token) = request.discard {
+            return Ok(self.begin_discard(page, token, out));
+        }
         let (me, from) = (self.config.me, request.from);
         let repeated = Err(Violation::Repeated { from, page });
         match (self.own(page).directory, request.access) {
@@ -180,6 +188,10 @@ impl PageEngine {
         request: Request,
         out: &mut Vec<Output>,
     ) -> Option<Phase> {
+        if let Some(token) = request.discard {
+            self.forget(page, 1, token, out);
+            return None;
+        }
         if request.from == self.config.me {
             self.grant_to_self(now_ns, page, request.access, out);
             return None;

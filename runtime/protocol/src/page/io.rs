@@ -15,6 +15,10 @@ pub struct Config {
     pub residence_ns: u64,
     /// The most pages one request asks for (1 = no read-ahead).
     pub window_max: u16,
+    /// The most foreign pages this node holds at once; without it as many as come. Pages that
+    /// may not go yet (residence, requests under way) and four for each page that threads wait
+    /// for come on top.
+    pub copies_max: Option<u32>,
 }
 
 /// Everything that can happen to a page engine.
@@ -34,6 +38,16 @@ pub enum Input {
         from: NodeId,
         /// Only the page messages.
         message: Message,
+    },
+    /// Nobody needs the bytes of these own pages any more (freed memory). Answered by
+    /// [`Output::Discarded`]; until then their owner leaves them alone.
+    Discard {
+        /// The first page.
+        first: PageNo,
+        /// How many, all of one region.
+        count: u32,
+        /// Names the discard; unique among those under way.
+        token: u64,
     },
     /// Time went by: [`crate::page::PageEngine::deadline`] has been reached.
     Tick,
@@ -106,5 +120,18 @@ pub enum Output {
         page: PageNo,
         /// The right this node has.
         writable: bool,
+    },
+    /// Own pages that no other node holds: forget their bytes (they read as zeros from now on),
+    /// let threads of this node write, and wake those that wait for them.
+    Fresh {
+        /// First page.
+        first: PageNo,
+        /// How many.
+        count: u32,
+    },
+    /// All pages of the discard are fresh.
+    Discarded {
+        /// The token of the discard.
+        token: u64,
     },
 }

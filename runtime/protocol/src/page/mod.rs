@@ -23,6 +23,21 @@
 //! for what it asks (a sharer that asks to write apart), no request needs to be refused and
 //! none crosses a grant of the same page. The model in `tests/model_page.rs` checks this.
 //!
+//! # Evictions (PAGE-3)
+//! A node that holds more foreign pages than `copies_max` gives up those that came first:
+//! `PageEvict`, with the bytes if it could write. The home installs them in the very step that
+//! receives them. A `PageFetch`, `PageInvalidate` or `PageDiscard` that crosses an eviction is
+//! answered by it: the home, which waits for an answer of that node, takes the eviction for it;
+//! the node, which finds the page given up, stays silent. It can be sure that the two crossed,
+//! as a revocation that comes after the next grant finds the page installed. A page with a
+//! request under way (an upgrade) is not evicted, so the home's answer fits what the node has.
+//!
+//! # Discards
+//! The home takes pages back without their bytes: `PageDiscard` to whoever has copies, and when
+//! all have answered the page is `Exclusive(home)`, fresh and full of zeros. A page under
+//! discard is busy: read-ahead leaves it out, requests wait. So a discard is an atomic store of
+//! zeros by the home, whoever touches the page meanwhile.
+//!
 //! # Minimum residence (PAGE-2)
 //! A page that a fault brought in or upgraded is not given away before `residence_ns` have
 //! passed, at the home as little as elsewhere, so that the faulting instruction retires. Only
@@ -40,12 +55,16 @@
 //! the first page and those that follow as long as it needs nobody else for them; the node
 //! gives the ungranted rest up and asks again for the pages its threads touched meanwhile.
 
+mod copies;
 mod counters;
 mod directory;
+mod discard;
 mod engine;
+mod evict;
 mod home;
 mod io;
 mod residence;
+mod runs;
 mod straddle;
 mod stream;
 mod table;

@@ -41,6 +41,11 @@ impl Straddle {
         self.wanted.insert(page);
     }
 
+    /// How many pages threads of this node wait for.
+    pub(super) fn waiting(&self) -> usize {
+        self.wanted.len()
+    }
+
     /// Whether `page`, whose residence is over, stays until higher pages have come, at most
     /// until `until_ns`.
     pub(super) fn stay(&mut self, page: PageNo, until_ns: u64) -> bool {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use dstd_addr::{NodeId, PageNo};
 
+use super::copies::Line;
 use super::directory::Directory;
 
 /// log2 of the pages a chunk holds: 256 KiB of memory, 2 KiB of state. A chunk never spans two
@@ -76,6 +77,10 @@ pub(super) struct Entry {
     pub(super) wanted: Option<Access>,
     /// A revocation that waits for the end of the minimum residence (away from home).
     pub(super) revoke: Option<Revoke>,
+    /// What was given up unasked, until a grant or what crossed it comes (away from home).
+    pub(super) evicted: Option<Local>,
+    /// The place among the copies that may be given up (away from home).
+    pub(super) line: Line,
 }
 
 impl Entry {
@@ -89,6 +94,8 @@ impl Entry {
             pending: None,
             wanted: None,
             revoke: None,
+            evicted: None,
+            line: Line::Out,
         }
     }
 }
@@ -146,6 +153,12 @@ impl Table {
         &mut self.chunks[chunk].entries[slot]
     }
 
+    /// How many pages from `page` on are surely untouched; 0 when it may have been touched.
+    pub(super) fn untouched_from(&self, page: PageNo) -> u64 {
+        let (number, slot) = place(page);
+        if self.index.contains_key(&number) { 0 } else { (CHUNK_PAGES - slot) as u64 }
+    }
+
     /// Entries that differ from those of untouched pages, in page order.
     pub(super) fn touched(&self) -> impl Iterator<Item = (PageNo, &Entry)> {
         self.index.iter().flat_map(|(&number, &chunk)| {
@@ -193,6 +206,7 @@ mod tests {
         table.get_mut(PageNo(1 << 40), home).asked = 4;
         assert_eq!(table.get(PageNo(5), home).asked, 3);
         assert_eq!(table.get(PageNo(6), home).asked, 0);
+        assert_eq!((table.untouched_from(PageNo(6)), table.untouched_from(PageNo(64 + 60))), (0, 4));
         let pages: Vec<_> = table.touched().map(|(page, _)| page).collect();
         assert_eq!(pages, [PageNo(5), PageNo(1 << 40)]);
     }

@@ -17,7 +17,7 @@ fn page(rank: u16, index: u64) -> PageNo {
 fn engine(window_max: u16) -> PageEngine {
     let statics = 0x5555_5600_0000;
     let layout = Layout::new(NODES, [statics..statics + 0x4000, 0..0]);
-    PageEngine::new(Config { me: ME, layout, residence_ns: RESIDENCE, window_max })
+    PageEngine::new(Config { me: ME, layout, residence_ns: RESIDENCE, window_max, copies_max: None })
 }
 
 fn fault(page: PageNo, write: bool) -> Input {
@@ -356,7 +356,7 @@ fn a_window_ends_at_what_is_here_and_at_the_end_of_the_region() {
 #[test]
 fn statics_come_one_by_one() {
     let layout = Layout::new(2, [0x5555_5600_0000..0x5555_5600_4000, 0..0]);
-    let config = Config { me: NodeId(1), layout, residence_ns: 0, window_max: 8 };
+    let config = Config { me: NodeId(1), layout, residence_ns: 0, window_max: 8, copies_max: None };
     let mut node = PageEngine::new(config);
     for index in 0..4 {
         let p = GlobalAddr(0x5555_5600_0000).page().plus(index);

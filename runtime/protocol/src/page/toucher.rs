@@ -26,11 +26,11 @@ impl PageEngine {
     /// How many pages to ask for: pages of the same region that are in the same state.
     fn window(&mut self, first: PageNo, home: NodeId, access: Access) -> u16 {
         let kind = self.config.layout.kind(first.addr().0);
-        if self.config.window_max == 1 || !reads_ahead(kind) {
+        if self.window_max() == 1 || !reads_ahead(kind) {
             return 1;
         }
         let local = self.table.get(first, home).local;
-        let wish = self.streams.advance(first, access, self.config.window_max);
+        let wish = self.streams.advance(first, access, self.window_max());
         let mut count = 1;
         while count < wish {
             let page = first.plus(u64::from(count));
@@ -72,6 +72,7 @@ impl PageEngine {
             }
         }
         self.table.get_mut(first, from).asked = 0;
+        self.make_room(now_ns, if upgrade { 0 } else { usize::from(count) }, out);
         self.take_in(now_ns, from, first, count, writable);
         out.push(if upgrade {
             Output::Upgrade { first, count }
@@ -87,6 +88,12 @@ impl PageEngine {
         let until_ns = self.stays_until(now_ns);
         for offset in 0..u64::from(count) {
             let entry = self.table.get_mut(first.plus(offset), home);
+            if entry.local == Local::Absent {
+                entry.evicted = None;
+                if self.config.copies_max.is_some() {
+                    self.copies.came(first.plus(offset), &mut entry.line);
+                }
+            }
             entry.local = if writable { Local::Writable } else { Local::ReadOnly };
             entry.pending = None;
             if entry.wanted.take().is_some() {
@@ -131,6 +138,9 @@ impl PageEngine {
         };
         self.check_foreign(from, page, kind)?;
         let entry = self.table.get(page, from);
+        if self.crossed(from, page, |was| was == held) {
+            return Ok(());
+        }
         if entry.local != held || entry.revoke.is_some() {
             return Err(Violation::NotHeld { from, page, kind });
         }
@@ -161,6 +171,9 @@ impl PageEngine {
     fn give_back(&mut self, home: NodeId, page: PageNo, revoke: Revoke, out: &mut Vec<Output>) {
         let entry = self.table.get_mut(page, home);
         entry.local = if revoke == Revoke::Share { Local::ReadOnly } else { Local::Absent };
+        if revoke != Revoke::Share {
+            self.copies.gone();
+        }
         let unmap = Output::Unmap { first: page, count: 1 };
         if revoke == Revoke::Drop {
             let message = Message::PageInvalidated { page };

@@ -21,6 +21,7 @@ pub struct Setup {
     pub nodes: u16,
     pub residence_ns: u64,
     pub window_max: u16,
+    pub copies_max: Option<u32>,
     /// The pages that threads use.
     pub pages: Vec<PageNo>,
     /// One program a thread, and its node.
@@ -76,6 +77,7 @@ impl World {
                 layout: layout.clone(),
                 residence_ns: setup.residence_ns,
                 window_max: setup.window_max,
+                copies_max: setup.copies_max,
             })
         };
         // Read-ahead reaches past the pages that threads use.
@@ -141,6 +143,9 @@ impl World {
 
     /// The shared predicates, and that what the engines believe is what the hardware does.
     pub fn check(&self, settled: bool) -> Result<(), String> {
+        for engine in &self.engines {
+            self.check_copies(engine, settled)?;
+        }
         for &page in self.truth.keys() {
             invariants::page_holds(&self.engines, page, settled).map_err(|broken| broken.to_string())?;
             for (engine, memory) in self.engines.iter().zip(&self.memories) {
@@ -148,6 +153,19 @@ impl World {
                     return Err(format!("{page:?} at node {} is mapped otherwise", engine.config().me));
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// That an engine knows how many copies it holds, and keeps its bound when nothing happens.
+    fn check_copies(&self, engine: &PageEngine, settled: bool) -> Result<(), String> {
+        let Some(max) = engine.config().copies_max else { return Ok(()) };
+        let me = engine.config().me;
+        let foreign = |&&page: &&PageNo| engine.config().layout.home(page) != Some(me);
+        let held = self.truth.keys().filter(foreign).filter(|&&page| engine.local(page) != Local::Absent);
+        let held = held.count();
+        if held != engine.copies() || (settled && held > max as usize) {
+            return Err(format!("node {me} holds {held} copies, counts {}, may have {max}", engine.copies()));
         }
         Ok(())
     }
@@ -200,6 +218,9 @@ impl World {
                         memory.read_out(first, count)?
                     }
                     (Body::Pages, Message::PageReturn { page, .. }) => memory.read_out(page, 1)?,
+                    (Body::Pages, Message::PageEvict { first, count, exclusive: true }) => {
+                        memory.read_out(first, count)?
+                    }
                     (Body::Pages, _) => return Err("names no pages"),
                 };
                 self.send(node, to, message, body);
@@ -221,6 +242,15 @@ impl World {
                 }
                 self.wake_faults(node, page, 1);
             }
+            Output::Fresh { first, count } => {
+                for page in (0..u64::from(count)).map(|offset| first.plus(offset)) {
+                    // A store of zeros.
+                    memory.write(page, 0);
+                    self.truth.insert(page, 0);
+                }
+                self.wake_faults(node, first, count as u16);
+            }
+            Output::Discarded { token } => self.discarded(node, token),
         }
         Ok(())
     }

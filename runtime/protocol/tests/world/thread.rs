@@ -2,6 +2,7 @@
 
 use dstd_addr::{Layout, NodeId, PageNo};
 use dstd_protocol::futex::{Input, Output};
+use dstd_protocol::page;
 
 use super::World;
 
@@ -24,6 +25,8 @@ pub enum Op {
     Wait { page: PageNo, word: u8 },
     /// futex(FUTEX_WAKE).
     Wake { page: PageNo, count: u32 },
+    /// Has own pages discarded and waits for that.
+    Discard { page: PageNo, count: u8 },
     /// Claims to be alone until `Leave`.
     Enter,
     /// No longer alone.
@@ -43,6 +46,7 @@ enum Stage {
     Cancelling(u64),
     AsleepInKernel,
     Waking(u64),
+    Discarding(u64),
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -103,6 +107,12 @@ impl World {
             }
             Op::Wait { page, word } => self.wait(thread, page, word),
             Op::Wake { page, count } => self.wake(thread, page, count),
+            Op::Discard { page, count } => {
+                let token = self.token(thread);
+                self.threads[thread].stage = Stage::Discarding(token);
+                let discard = page::Input::Discard { first: page, count: count.into(), token };
+                self.step_page(self.threads[thread].node, self.now_ns, discard, &[]);
+            }
             Op::Enter => {
                 if self.threads.iter().any(|thread| thread.alone) {
                     self.break_with(format!("thread {thread} entered although another is inside"));
@@ -216,6 +226,15 @@ impl World {
                     Output::WakeDone { token, .. } => self.told(node, token, Told::WakeDone),
                 }
             }
+        }
+    }
+
+    pub(super) fn discarded(&mut self, node: usize, token: u64) {
+        let thread = &mut self.threads[(token / 256) as usize];
+        if thread.stage == Stage::Discarding(token) && thread.node == node {
+            thread.go_on();
+        } else {
+            self.break_with(format!("node {node} has discarded for {token}, which nobody waits for"));
         }
     }
 
