@@ -8,7 +8,9 @@
 //! | `DSTD_THREADS` | `--threads` | what this node adds to `available_parallelism` |
 //! | `DSTD_RESIDENCE_US` | tests | how long a page stays where a fault brought it (microseconds) |
 //! | `DSTD_WINDOW` | tests | most pages of one read-ahead request |
+//! | `DSTD_COPIES` | tests | most pages of other nodes that this node keeps (at least 16) |
 
+use dstd_addr::PAGE_BYTES;
 use dstd_control::env::{Options, Placement};
 
 /// How long a page that a fault brought in stays, unless told otherwise.
@@ -31,6 +33,7 @@ pub(crate) struct Config {
     pub(crate) threads: Option<u32>,
     pub(crate) residence_ns: u64,
     pub(crate) window_max: u16,
+    copies: Option<u64>,
 }
 
 impl Config {
@@ -45,8 +48,21 @@ impl Config {
             verbose: options.verbose > 0,
             threads: options.threads,
             residence_ns: residence_us.map_or(RESIDENCE_NS, |us| us.saturating_mul(1000)),
+            copies: number("DSTD_COPIES")?,
             window_max: window.map_or(WINDOW_PAGES, |pages| pages.clamp(1, u64::from(WINDOW_PAGES)) as u16),
         })
+    }
+}
+
+/// The least bound of copies: two threads have what one instruction of each needs, and the pages
+/// around it, without driving each other's out.
+const COPIES_LEAST: u64 = 16;
+
+impl Config {
+    /// How many pages of other nodes this node keeps: as much memory as its heap may be.
+    pub(crate) fn copies_max(&self, heap_bytes: u64) -> u32 {
+        let pages = self.copies.unwrap_or(heap_bytes / PAGE_BYTES);
+        u32::try_from(pages.max(COPIES_LEAST)).unwrap_or(u32::MAX)
     }
 }
 

@@ -4,10 +4,10 @@
 //! What the node has stored before it dies, by whatever death, the launcher can read afterwards:
 //! the memory belongs to the memfd, not to a process.
 //!
-//! *Layout* (version 1; all `u64`, little-endian as the host):
+//! *Layout* (version 2; all `u64`, little-endian as the host):
 //! ```text
 //! version phase | ending origin code reason_len | threads_run peak_rss_bytes remote_frees
-//! | faults read write upgrade | futex wait wake | sent[32] { messages, bytes } | reason[512 bytes]
+//! | faults read write upgrade | futex wait wake | pages evicted discarded | sent[32] { messages, bytes } | reason[512 bytes]
 //! ```
 //!
 //! *Who may touch what, when.* The node writes, any thread, relaxed: each number stands alone. Only
@@ -25,7 +25,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 /// Changes with the layout of [`Stats`].
-pub const VERSION: u64 = 1;
+pub const VERSION: u64 = 2;
 /// Room for kinds of messages.
 pub const KINDS_MAX: usize = 32;
 /// A longer reason is cut.
@@ -147,6 +147,10 @@ pub struct Stats {
     pub futex_wait: AtomicU64,
     /// Wakes on words with a home.
     pub futex_wake: AtomicU64,
+    /// Pages of other nodes that this node gave up because it held too many.
+    pub pages_evicted: AtomicU64,
+    /// Own pages that went back to the system.
+    pub pages_discarded: AtomicU64,
     /// What was sent, by kind of message.
     pub sent: [Sent; KINDS_MAX],
     reason: [AtomicU64; REASON_BYTES_MAX / 8],

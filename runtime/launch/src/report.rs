@@ -46,6 +46,7 @@ pub(crate) struct Node {
     faults: Faults,
     remote_frees: u64,
     futex: Futex,
+    pages: Pages,
 }
 
 #[derive(Serialize)]
@@ -65,6 +66,12 @@ struct Faults {
 struct Futex {
     wait: u64,
     wake: u64,
+}
+
+#[derive(Serialize)]
+struct Pages {
+    evicted: u64,
+    discarded: u64,
 }
 
 fn get(counter: &AtomicU64) -> u64 {
@@ -92,6 +99,7 @@ impl Node {
             },
             remote_frees: get(&stats.remote_frees),
             futex: Futex { wait: get(&stats.futex_wait), wake: get(&stats.futex_wake) },
+            pages: Pages { evicted: get(&stats.pages_evicted), discarded: get(&stats.pages_discarded) },
         }
     }
 
@@ -107,6 +115,7 @@ impl Node {
             faults: Faults { read: 0, write: 0, upgrade: 0 },
             remote_frees: 0,
             futex: Futex { wait: 0, wake: 0 },
+            pages: Pages { evicted: 0, discarded: 0 },
         }
     }
 }
@@ -183,6 +192,8 @@ mod tests {
         stats.remote_frees.store(7, Ordering::Relaxed);
         stats.futex_wait.store(8, Ordering::Relaxed);
         stats.futex_wake.store(9, Ordering::Relaxed);
+        stats.pages_evicted.store(10, Ordering::Relaxed);
+        stats.pages_discarded.store(11, Ordering::Relaxed);
         stats.add_sent(1, 4096);
         let mut value = report(vec![Node::new(0, "h", 42, 50, &stats)]);
 
@@ -201,7 +212,7 @@ mod tests {
                 "nodes": [{
                     "rank": 0, "host": "h", "pid": 42, "threads_run": 3, "peak_rss_bytes": 100, "sent": null,
                     "faults": {"read": 4, "write": 5, "upgrade": 6}, "remote_frees": 7,
-                    "futex": {"wait": 8, "wake": 9}
+                    "futex": {"wait": 8, "wake": 9}, "pages": {"evicted": 10, "discarded": 11}
                 }]
             })
         );
@@ -235,6 +246,7 @@ mod tests {
             &value["nodes"][0],
             &value["nodes"][0]["faults"],
             &value["nodes"][0]["futex"],
+            &value["nodes"][0]["pages"],
         ]
         .into_iter()
         .for_each(&mut look);

@@ -138,11 +138,8 @@ fn two_threads_of_a_full_node() {
 #[test]
 fn evictions_to_two_homes() {
     let (p, q) = (page(0, 0), page(1, 0));
-    let programs = vec![
-        (0, vec![Op::Add(q)]),
-        (1, vec![Op::Load(p)]),
-        (2, vec![Op::Add(p), Op::Load(q), Op::Load(p)]),
-    ];
+    let programs =
+        vec![(0, vec![Op::Add(q)]), (1, vec![Op::Load(p)]), (2, vec![Op::Add(p), Op::Load(q), Op::Load(p)])];
     let setup =
         Setup { nodes: 3, residence_ns: 0, window_max: 1, copies_max: Some(1), pages: vec![p, q], programs };
     both_residences("evictions to two homes", &setup);

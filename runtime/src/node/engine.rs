@@ -15,6 +15,7 @@ use dstd_protocol::{Message, MessageKind, codec};
 use dstd_transport::wait::{Idle, Waiter};
 use dstd_transport::{Event, Header, Outbox, Transport};
 
+use super::discards::Discards;
 use super::program::Ending;
 use super::{FutexState, Request, Shipped};
 use crate::context::Context;
@@ -63,6 +64,7 @@ pub(crate) struct Engine {
     pub(super) shipped: BTreeMap<u64, Arc<Shipped>>,
     /// The spawner thread, which may block where this one must not.
     pub(super) tasks: Sender<Task>,
+    discards: Discards,
     pub(super) ending: Ending,
     event: OwnedFd,
     page_outputs: Vec<page::Output>,
@@ -86,6 +88,7 @@ impl Engine {
             layout: context.layout.clone(),
             residence_ns: context.config.residence_ns,
             window_max: context.config.window_max,
+            copies_max: Some(context.config.copies_max(alloc::reservation().heap_bytes())),
         });
         Engine {
             context,
@@ -95,6 +98,7 @@ impl Engine {
             waits: BTreeMap::new(),
             shipped: BTreeMap::new(),
             tasks,
+            discards: Discards::default(),
             ending: Ending::default(),
             event,
             page_outputs: Vec::new(),
@@ -210,6 +214,10 @@ impl Engine {
                 }
                 self.hand_over(task);
             }
+            Request::Discard { first, count, done } => {
+                let token = self.discards.begin(first, count, done);
+                self.page(out, page::Input::Discard { first, count, token }, &[]);
+            }
             Request::Ended { id } => self.ended(id, &[]),
             Request::Goodbye { kind, origin, code, wait } => {
                 self.start_goodbye(out, kind, origin, code, wait)
@@ -277,7 +285,10 @@ impl Engine {
             | MessageKind::PageFetch
             | MessageKind::PageReturn
             | MessageKind::PageInvalidate
-            | MessageKind::PageInvalidated => self.page(out, page::Input::Message { from, message }, body),
+            | MessageKind::PageInvalidated
+            | MessageKind::PageEvict
+            | MessageKind::PageDiscard
+            | MessageKind::PageDiscarded => self.page(out, page::Input::Message { from, message }, body),
             MessageKind::FutexWait
             | MessageKind::FutexArmed
             | MessageKind::FutexCancel
@@ -312,6 +323,8 @@ impl Engine {
         stats.faults_read.store(counts.faults_read, Ordering::Relaxed);
         stats.faults_write.store(counts.faults_write, Ordering::Relaxed);
         stats.faults_upgrade.store(counts.faults_upgrade, Ordering::Relaxed);
+        stats.pages_evicted.store(counts.evictions, Ordering::Relaxed);
+        stats.pages_discarded.store(counts.discards, Ordering::Relaxed);
     }
 
     /// Carries out one output. Messages wait until the whole step is done: a receiver that may
@@ -338,16 +351,16 @@ impl Engine {
             }
             page::Output::Upgrade { first, count } => self.memory.upgrade(first, count),
             page::Output::Resolve { page, writable } => self.memory.resolve(page, writable),
+            page::Output::Fresh { first, count } => self.memory.fresh(first, count),
+            page::Output::Discarded { token } => self.discards.end(token),
         }
     }
 
     /// The bytes of the pages that `message` names: where they will still be when the step is
     /// done, or else a copy.
     fn pages_of(&mut self, message: Message) -> Payload {
-        let (first, count) = match message {
-            Message::PageGrant { first, count, .. } => (first, count),
-            Message::PageReturn { page, .. } => (page, 1),
-            other => stop!(fatal::INTERNAL, "page engine: {other:?} carries no pages"),
+        let Some((first, count)) = message.pages().filter(|_| message.body_pages() > 0) else {
+            stop!(fatal::INTERNAL, "page engine: {message:?} carries no pages")
         };
         if self.memory.outlives_unmap(first) {
             return Payload::Own { first, count };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dstd_addr::{GlobalAddr, NodeId};
+use dstd_addr::{GlobalAddr, NodeId, PageNo};
 use dstd_control::stats::ExitKind;
 
 use super::Shipped;
@@ -24,6 +24,11 @@ pub(crate) enum Request {
     Ship { to: NodeId, op: Op, id: u64, arg: u64, body: Vec<u8>, expect: Option<(u64, Arc<Shipped>)> },
     /// Have the spawner thread of this node do something; `expect` is told its end.
     Local { task: Task, expect: Option<(u64, Arc<Shipped>)> },
+    /// Give these own pages back to the system: freed memory that its heap leaves alone until
+    /// `done` is called, once, on the engine thread. From then on they read as zeros. `done` must
+    /// not block, touch user memory or take a lock that a user thread can hold.
+    #[allow(dead_code, reason = "for whoever gives memory back")]
+    Discard { first: PageNo, count: u32, done: fn(first: PageNo, count: u32) },
     /// It is done.
     Ended { id: u64 },
     /// The program ends: tell everybody, then set `wait` to 1.

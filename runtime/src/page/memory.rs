@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::RawFd;
 
-use dstd_addr::{Kind, Layout, NodeId, PAGE_BYTES, PageNo};
+use dstd_addr::{GlobalAddr, Kind, Layout, NodeId, PAGE_BYTES, PageNo};
 
 use super::faults::{Fault, Faults, MINOR, MISSING, WP};
 use crate::alloc;
@@ -26,10 +26,10 @@ use crate::fatal::{self, stop};
 
 /// Own anonymous memory is registered in chunks of this size, so that memory that was never
 /// shared keeps native faults.
-const CHUNK_BYTES: u64 = 2 << 20;
+pub(super) const CHUNK_BYTES: u64 = 2 << 20;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Backing {
+pub(super) enum Backing {
     OwnHeap,
     OwnAnonymous,
     Foreign,
@@ -42,6 +42,8 @@ pub(crate) struct Memory {
     layout: Layout,
     /// Absent in a coherence domain whose host forbids it.
     faults: Option<Faults>,
+    /// Whether pages are served: not in a coherence domain.
+    pub(super) served: bool,
     /// First addresses of the own anonymous chunks that are registered.
     chunks: BTreeSet<u64>,
 }
@@ -68,7 +70,7 @@ impl Memory {
                 faults.register(start, range.end.addr().0 - start, MISSING | WP)?;
             }
         }
-        let memory = Memory { me, layout, faults: Some(faults), chunks: BTreeSet::new() };
+        let memory = Memory { me, layout, faults: Some(faults), served: true, chunks: BTreeSet::new() };
         memory.watch_private()?;
         Ok(memory)
     }
@@ -78,14 +80,14 @@ impl Memory {
     /// # Errors
     /// What the kernel says.
     pub(crate) fn guard(me: NodeId, layout: Layout, faults: Faults) -> io::Result<Memory> {
-        let memory = Memory { me, layout, faults: Some(faults), chunks: BTreeSet::new() };
+        let memory = Memory { me, layout, faults: Some(faults), served: false, chunks: BTreeSet::new() };
         memory.watch_private()?;
         Ok(memory)
     }
 
     /// In a coherence domain without userfaultfd: nothing is watched.
     pub(crate) fn unguarded(me: NodeId, layout: Layout) -> Memory {
-        Memory { me, layout, faults: None, chunks: BTreeSet::new() }
+        Memory { me, layout, faults: None, served: false, chunks: BTreeSet::new() }
     }
 
     /// Private memory of others: never served, a touch is reported (HEAP-1).
@@ -111,11 +113,11 @@ impl Memory {
         self.faults.as_mut().map_or(Ok(()), |source| source.read(faults))
     }
 
-    fn faults(&self) -> &Faults {
+    pub(super) fn faults(&self) -> &Faults {
         self.faults.as_ref().expect("PAGE-1: pages are served only where faults are reported")
     }
 
-    fn backing(&self, page: PageNo) -> Backing {
+    pub(super) fn backing(&self, page: PageNo) -> Backing {
         match self.layout.kind(page.addr().0) {
             Kind::Heap(node) if node == self.me => Backing::OwnHeap,
             Kind::Stack(node) if node == self.me => Backing::OwnAnonymous,
@@ -225,11 +227,10 @@ impl Memory {
         }
     }
 
-    /// Makes own anonymous pages present, so that the engine never faults on them itself, and
-    /// registers their chunks.
-    fn populate(&mut self, first: PageNo, count: u16) {
-        let (start, len) = span(first, count);
-        let whole = match self.layout.kind(start) {
+    /// The own anonymous region that `first` is part of.
+    fn region(&self, first: PageNo, len: u64) -> core::ops::Range<u64> {
+        let start = first.addr().0;
+        match self.layout.kind(start) {
             Kind::Static => self
                 .layout
                 .statics()
@@ -237,7 +238,21 @@ impl Memory {
                 .find(|range| range.contains(&first))
                 .map_or(start..start + len, |range| range.start.addr().0..range.end.addr().0),
             _ => Layout::stacks(self.me),
-        };
+        }
+    }
+
+    /// Whether the chunk of own anonymous memory at `address` was ever exported.
+    pub(super) fn is_registered(&self, address: u64) -> bool {
+        let chunk = address - address % CHUNK_BYTES;
+        let whole = self.region(GlobalAddr(address).page(), PAGE_BYTES);
+        self.chunks.contains(&chunk.max(whole.start))
+    }
+
+    /// Makes own anonymous pages present, so that the engine never faults on them itself, and
+    /// registers their chunks.
+    fn populate(&mut self, first: PageNo, count: u16) {
+        let (start, len) = span(first, count);
+        let whole = self.region(first, len);
         let mut chunk = start - start % CHUNK_BYTES;
         while chunk < start + len {
             let from = chunk.max(whole.start);
@@ -261,7 +276,7 @@ fn span(first: PageNo, count: u16) -> (u64, u64) {
 }
 
 /// The kernel refused what the directory had decided: coherence cannot be kept.
-fn done(what: &str, page: PageNo, result: io::Result<()>) {
+pub(super) fn done(what: &str, page: PageNo, result: io::Result<()>) {
     if let Err(error) = result {
         stop!(
             fatal::INTERNAL,

@@ -1,6 +1,7 @@
 //! The fault driver: does to this node's memory what the page engine decides.
 
 mod faults;
+mod fresh;
 mod memory;
 mod uffd;
 
