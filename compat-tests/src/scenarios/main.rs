@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a scenario that meets an error has failed and may panic")]
 
 mod borrows;
+mod bounded;
 mod c_library;
 mod channels;
 mod cluster;
@@ -59,6 +60,7 @@ const SCENARIOS: &[(&str, Run)] = &[
     ("sync_channel", channels::bounded),
     ("disconnect", channels::disconnect),
     ("slice_64mib", borrows::slice_64mib),
+    ("foreign_stream", bounded::foreign_stream),
     ("main_locals", borrows::main_locals),
     ("nested_scopes", borrows::nested_scopes),
     ("statics_program", statics::program),

@@ -6,6 +6,7 @@
 
 mod harness;
 
+mod bounded;
 mod builds;
 mod endings;
 mod examples;

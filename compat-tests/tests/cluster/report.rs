@@ -9,8 +9,18 @@ use crate::harness::{Run, Scratch, kill, program, scenario};
 const KEYS: &[&str] =
     &["schema", "job", "program", "args", "transport", "engine", "mode", "wall_s", "exit", "nodes"];
 const EXIT_KEYS: &[&str] = &["origin", "node", "code", "reason"];
-const NODE_KEYS: &[&str] =
-    &["rank", "host", "pid", "threads_run", "peak_rss_bytes", "sent", "faults", "remote_frees", "futex"];
+const NODE_KEYS: &[&str] = &[
+    "rank",
+    "host",
+    "pid",
+    "threads_run",
+    "peak_rss_bytes",
+    "sent",
+    "faults",
+    "remote_frees",
+    "futex",
+    "pages",
+];
 
 fn has_keys(value: &Value, keys: &[&str]) {
     for key in keys {
@@ -36,6 +46,7 @@ fn read(text: &str, nodes: usize) -> Value {
         has_keys(node, NODE_KEYS);
         has_keys(&node["faults"], &["read", "write", "upgrade"]);
         has_keys(&node["futex"], &["wait", "wake"]);
+        has_keys(&node["pages"], &["evicted", "discarded"]);
         assert_eq!(node["rank"], rank);
         for sent in node["sent"].as_object().expect("an object by kind of message").values() {
             has_keys(sent, &["messages", "bytes"]);

@@ -34,7 +34,7 @@ scenarios! {
     reads_collections reads_moved reads_dyn
     arc_mutex arc_atomic rwlock word_map once barrier condvar wait_timeout park park_timeout
     mpsc_strings mpsc_boxes sync_channel disconnect
-    slice_64mib main_locals nested_scopes
+    slice_64mib foreign_stream main_locals nested_scopes
     statics_program statics_third statics_big
     false_sharing two_pages foreign_drops drop_glue grow
     println_order print_partial print_locked

@@ -13,7 +13,7 @@ use world::{Action, Op, Setup, World};
 const STEPS_MAX: u32 = 400_000;
 /// Nodes 0 and 1 have pages.
 const PAGES_OF_A_NODE: usize = 8;
-const SEEDS: u64 = 150;
+const SEEDS: u64 = 250;
 
 /// SplitMix64.
 struct Random(u64);
@@ -36,7 +36,7 @@ fn program(random: &mut Random, node: usize, pages: &[PageNo]) -> Vec<Op> {
     let mut ops = Vec::new();
     let own: Vec<_> = (0..pages.len()).filter(|index| index / PAGES_OF_A_NODE == node).collect();
     while ops.len() < 24 {
-        if !own.is_empty() && random.below(8) == 0 {
+        if !own.is_empty() && random.below(12) == 0 {
             let start = random.pick(&own);
             let most = PAGES_OF_A_NODE - start % PAGES_OF_A_NODE;
             ops.push(Op::Discard { page: pages[start], count: 1 + random.below(most) as u8 });

@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use dstd_addr::{GlobalAddr, Layout, NodeId};
+use dstd_addr::{GlobalAddr, Layout, NodeId, PageNo};
 use dstd_protocol::futex::Input;
 
 use crate::rng::Rng;
@@ -59,6 +59,8 @@ pub(crate) enum Op {
     RemoteWaiters,
     /// Hands a call to this node's engine.
     Call { input: Input },
+    /// Hands a discard of own pages to this node's engine.
+    Discard { first: PageNo, count: u32, token: u64 },
     /// Waits for the next [`Signal`]; the answer is 0 for one, 1 when the time is over.
     Listen { timeout_ns: Option<u64> },
 }
@@ -70,6 +72,7 @@ pub(crate) enum Signal {
     Woken,
     Cancelled,
     WakeDone(u32),
+    Discarded,
 }
 
 /// How a futex wait ended.
@@ -163,6 +166,13 @@ impl Cpu {
 
     pub(crate) async fn copy(&self, from: GlobalAddr, to: GlobalAddr) {
         self.issue(Op::Copy { from, to }).await;
+    }
+
+    /// Gives own pages back; returns when they are fresh.
+    pub(crate) async fn discard(&self, first: PageNo, count: u32) {
+        let token = self.token();
+        self.issue(Op::Discard { first, count, token }).await;
+        self.listen(token, None).await;
     }
 
     pub(crate) async fn pause(&self, ns: u64) {

@@ -98,6 +98,21 @@ impl Memory {
         self.remap(page, &[Mapping::ReadOnly], Mapping::Writable, "upgraded").map(|_| ())
     }
 
+    /// The home forgets the bytes of its page, whatever the mapping is.
+    pub(crate) fn fresh(&mut self, page: PageNo) -> Checked {
+        if self.mapping_at_birth(page) != Mapping::Writable {
+            return Err(self.refuse(page, "another node's when it is made fresh"));
+        }
+        *self.page(page)? = Page { mapping: Mapping::Writable, image: [0; WORDS] };
+        Ok(())
+    }
+
+    /// What sabotage does: the bytes of before.
+    pub(crate) fn restore(&mut self, page: PageNo, image: Image) -> Checked {
+        self.page(page)?.image = image;
+        Ok(())
+    }
+
     /// The engine believes that the page is mapped like this.
     pub(crate) fn resolve(&mut self, page: PageNo, writable: bool) -> Checked {
         let believed = if writable { Mapping::Writable } else { Mapping::ReadOnly };

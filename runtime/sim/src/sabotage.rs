@@ -25,11 +25,17 @@ pub enum Sabotage {
     HideWaiters,
     /// The threads that wait for an installed page are not woken.
     ForgetFaulted,
+    /// An eviction is not told to the home (PAGE-3).
+    EvictSilently,
+    /// A discard is acknowledged before the holder has heard of it.
+    ForgeDiscarded,
+    /// A discarded page keeps its bytes.
+    SkipFresh,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Sabotage; 11] = [
+    pub const ALL: [Sabotage; 14] = [
         Sabotage::SkipUnmap,
         Sabotage::SkipProtect,
         Sabotage::ForgeAck,
@@ -41,5 +47,8 @@ impl Sabotage {
         Sabotage::KeepWake,
         Sabotage::HideWaiters,
         Sabotage::ForgetFaulted,
+        Sabotage::EvictSilently,
+        Sabotage::ForgeDiscarded,
+        Sabotage::SkipFresh,
     ];
 }

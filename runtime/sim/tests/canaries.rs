@@ -16,6 +16,9 @@ fn expected(sabotage: Sabotage) -> (&'static [Rule], Option<Scenario>) {
         Sabotage::KeepWake => (&[Rule::Stuck], Some(Scenario::Bystander)),
         Sabotage::HideWaiters => (&[Rule::Stuck], None),
         Sabotage::ForgetFaulted => (&[Rule::Stuck], None),
+        Sabotage::EvictSilently => (&[Rule::Refused, Rule::Stuck], Some(Scenario::Evict)),
+        Sabotage::ForgeDiscarded => (&[Rule::SingleWriter], Some(Scenario::Discard)),
+        Sabotage::SkipFresh => (&[Rule::Order], Some(Scenario::Discard)),
     }
 }
 

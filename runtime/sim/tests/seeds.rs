@@ -15,7 +15,7 @@ fn must_pass(seed: u64, options: Options) -> Summary {
 /// A seed proves little where nothing rare happens.
 #[test]
 fn rare_paths_are_taken() {
-    let mut seen = [0; 10];
+    let mut seen = [0; 13];
     let mut sent = [0; MessageKind::ALL.len()];
     for seed in 0..100 {
         let summary = must_pass(seed, Options::default());
@@ -32,6 +32,9 @@ fn rare_paths_are_taken() {
             pages.invalidations,
             late_cancels,
             crossed_cancels,
+            pages.evictions,
+            pages.evictions_crossed,
+            pages.discards,
         ];
         seen.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
     }

@@ -10,6 +10,8 @@ use crate::failure::{Broken, Checked, Rule};
 pub(crate) struct Books {
     pub(crate) sent: [u64; MessageKind::ALL.len()],
     arrived: [u64; MessageKind::ALL.len()],
+    /// Pages named by messages, by kind.
+    named: [u64; MessageKind::ALL.len()],
     /// What all page engines counted, once the books are closed.
     pub(crate) pages: Counters,
     /// Cancels of waits that a wake had chosen before they reached the home.
@@ -27,18 +29,14 @@ pub(crate) struct Books {
 impl Books {
     pub(crate) fn send(&mut self, message: &Message, pages: usize) -> Checked {
         self.sent[message.kind() as usize] += 1;
-        let expected = match *message {
-            Message::PageGrant { upgrade: false, count, .. } => usize::from(count),
-            Message::PageReturn { .. } => 1,
-            _ => 0,
-        };
+        self.named[message.kind() as usize] += message.pages().map_or(0, |(_, count)| u64::from(count));
         match message {
             Message::FutexWoken { .. } => self.woken += 1,
             Message::FutexWakeDone { woken, .. } => self.reported += u64::from(*woken),
             Message::FutexCancelled { removed: false, .. } => self.late_cancels += 1,
             _ => {}
         }
-        equal("pages in the body of a message", expected as u64, pages as u64)
+        equal("pages in the body of a message", message.body_pages().into(), pages as u64)
     }
 
     pub(crate) fn arrive(&mut self, message: &Message) {
@@ -52,8 +50,6 @@ impl Books {
         }
         for (question, answer) in [
             (MessageKind::PageRequest, MessageKind::PageGrant),
-            (MessageKind::PageFetch, MessageKind::PageReturn),
-            (MessageKind::PageInvalidate, MessageKind::PageInvalidated),
             (MessageKind::FutexWait, MessageKind::FutexArmed),
             (MessageKind::FutexCancel, MessageKind::FutexCancelled),
             (MessageKind::FutexWake, MessageKind::FutexWakeDone),
@@ -71,6 +67,13 @@ impl Books {
             + pages.faults_resolved
             + pages.faults_joined;
         equal("faults", self.faults, faults)?;
+        // A revocation is answered by its answer, or by the eviction that it crossed.
+        let named = |kind: MessageKind| self.named[kind as usize];
+        let asked = [MessageKind::PageFetch, MessageKind::PageInvalidate, MessageKind::PageDiscard];
+        let told = [MessageKind::PageReturn, MessageKind::PageInvalidated, MessageKind::PageDiscarded];
+        let answers = told.map(named).iter().sum::<u64>() + pages.evictions_crossed;
+        equal("answers to revocations", asked.map(named).iter().sum(), answers)?;
+        equal("evictions", named(MessageKind::PageEvict), pages.evictions)?;
         equal("fetches", self.sent[MessageKind::PageFetch as usize], pages.fetches)?;
         equal("invalidations", self.sent[MessageKind::PageInvalidate as usize], pages.invalidations)
     }
@@ -88,6 +91,9 @@ impl Books {
         sum.requests_queued += counters.requests_queued;
         sum.fetches += counters.fetches;
         sum.invalidations += counters.invalidations;
+        sum.evictions += counters.evictions;
+        sum.evictions_crossed += counters.evictions_crossed;
+        sum.discards += counters.discards;
     }
 }
 

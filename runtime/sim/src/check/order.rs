@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use dstd_addr::{GlobalAddr, NodeId};
+use dstd_addr::{GlobalAddr, NodeId, PageNo};
 
 use crate::failure::{Broken, Checked, Rule};
+use crate::memory::{WORDS, word};
 
 #[derive(Default, Debug)]
 struct Word {
@@ -46,6 +47,13 @@ impl Order {
         self.compare(node, addr, before)?;
         self.words.insert(addr, Word { value: after, writer: Some((node, now)) });
         Ok(())
+    }
+
+    /// `node`, the home, forgets the bytes of a page: a store of zeros to all its words.
+    pub(crate) fn forget(&mut self, node: NodeId, page: PageNo, now: u64) {
+        for index in 0..WORDS {
+            self.words.insert(word(page, index), Word { value: 0, writer: Some((node, now)) });
+        }
     }
 
     fn compare(&self, node: NodeId, addr: GlobalAddr, found: u64) -> Checked {

@@ -2,6 +2,7 @@
 
 pub(crate) mod futex;
 mod memory;
+mod reach;
 mod rwlock;
 mod sync;
 mod threads;
@@ -62,11 +63,15 @@ pub enum Scenario {
     Park,
     /// A thread whose word differs must not swallow the wake of one that sleeps.
     Bystander,
+    /// More pages than a node may hold, and instructions that need two at once.
+    Evict,
+    /// Pages are used by all, freed, and used again.
+    Discard,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Scenario; 10] = [
+    pub const ALL: [Scenario; 12] = [
         Scenario::Random,
         Scenario::FalseSharing,
         Scenario::Sweep,
@@ -77,6 +82,8 @@ impl Scenario {
         Scenario::RwLock,
         Scenario::Park,
         Scenario::Bystander,
+        Scenario::Evict,
+        Scenario::Discard,
     ];
 
     pub(crate) fn plan(self, nodes: u16, rng: &mut Rng) -> Plan {
@@ -92,6 +99,8 @@ impl Scenario {
             Scenario::RwLock => threads::rwlock(&mut stage),
             Scenario::Park => threads::park(&mut stage),
             Scenario::Bystander => threads::bystander(&mut stage),
+            Scenario::Evict => reach::evict(&mut stage),
+            Scenario::Discard => reach::discard(&mut stage),
         }
         stage.plan
     }

@@ -82,7 +82,28 @@ impl World {
                 self.wake_faulted(node, page, 1);
                 Ok(())
             }
+            page::Output::Fresh { first, count } => self.make_fresh(node, first, count),
+            page::Output::Discarded { token } => {
+                self.signal(token, Signal::Discarded);
+                Ok(())
+            }
         }
+    }
+
+    fn make_fresh(&mut self, node: NodeId, first: PageNo, count: u32) -> Checked {
+        let now = self.now;
+        for page in (0..u64::from(count)).map(|offset| first.plus(offset)) {
+            let old = self.node(node).memory.image(page).ok();
+            self.map(node, page, 1, Memory::fresh)?;
+            if self.sabotages(Sabotage::SkipFresh)
+                && let Some(old) = old
+            {
+                self.node(node).memory.restore(page, old)?;
+            }
+            self.order.forget(node, page, now);
+            self.wake_faulted(node, page, 1);
+        }
+        Ok(())
     }
 
     /// Changes mappings and checks PAGE-1 after each.
@@ -103,10 +124,8 @@ impl World {
 
     /// The bytes of the pages that a message names.
     fn images(&mut self, node: NodeId, message: &Message) -> Checked<Vec<Image>> {
-        let (first, count) = match *message {
-            Message::PageGrant { first, count, .. } => (first, count),
-            Message::PageReturn { page, .. } => (page, 1),
-            _ => return Err(Broken::new(Rule::Books, format!("{message:?} carries no pages"))),
+        let Some((first, count)) = message.pages().filter(|_| message.body_pages() > 0) else {
+            return Err(Broken::new(Rule::Books, format!("{message:?} carries no pages")));
         };
         (0..u64::from(count)).map(|offset| self.node(node).memory.image(first.plus(offset))).collect()
     }
@@ -146,7 +165,19 @@ impl World {
         if kind == MessageKind::FutexWoken && self.sabotages(Sabotage::DropWake) {
             return;
         }
+        if kind == MessageKind::PageEvict && self.sabotages(Sabotage::EvictSilently) {
+            return;
+        }
         match envelope.message {
+            Message::PageDiscard { first, count } if self.sabotages(Sabotage::ForgeDiscarded) => {
+                self.forged.insert((to, first));
+                let message = Message::PageDiscarded { first, count };
+                self.transmit(to, from, Envelope { message, body: Rc::default() });
+            }
+            Message::PageDiscarded { first, .. } if self.forged_and_sent.remove(&(from, first)) => return,
+            Message::PageDiscarded { first, .. } if self.forged.remove(&(from, first)) => {
+                self.forged_and_sent.insert((from, first));
+            }
             Message::PageInvalidate { page } if self.sabotages(Sabotage::ForgeAck) => {
                 self.forged.insert((to, page));
                 let message = Message::PageInvalidated { page };

@@ -43,6 +43,7 @@ pub(crate) struct Node {
     /// The number of remote waiters, where threads read it.
     pub(super) published: u64,
     pub(super) calls: VecDeque<futex::Input>,
+    pub(super) discards: VecDeque<page::Input>,
     faults: VecDeque<(PageNo, bool)>,
     peers: Vec<VecDeque<Envelope>>,
     tick: bool,
@@ -61,6 +62,7 @@ pub(crate) struct Node {
 enum Source {
     Fault,
     Call,
+    Discard,
     Tick,
     Peer(usize),
 }
@@ -74,6 +76,7 @@ impl Node {
             kernel: VecDeque::new(),
             published: 0,
             calls: VecDeque::new(),
+            discards: VecDeque::new(),
             faults: VecDeque::new(),
             peers: vec![VecDeque::new(); usize::from(layout.nodes())],
             tick: false,
@@ -92,6 +95,9 @@ impl Node {
         }
         if !self.calls.is_empty() {
             sources.push(Source::Call);
+        }
+        if !self.discards.is_empty() {
+            sources.push(Source::Discard);
         }
         if self.tick {
             sources.push(Source::Tick);
@@ -180,6 +186,11 @@ impl World {
                     self.step_futex(node, call)?;
                 }
             }
+            Source::Discard => {
+                if let Some(discard) = this.discards.pop_front() {
+                    self.step_pages(node, discard, Rc::default())?;
+                }
+            }
             Source::Tick => {
                 this.tick = false;
                 self.step_pages(node, page::Input::Tick, Rc::default())?;
@@ -187,7 +198,7 @@ impl World {
             Source::Peer(rank) => {
                 if let Some(Envelope { message, body }) = this.peers[rank].pop_front() {
                     let from = NodeId(rank as u16);
-                    if is_about_pages(&message) {
+                    if message.kind().is_about_pages() {
                         self.step_pages(node, page::Input::Message { from, message }, body)?;
                     } else {
                         self.step_futex(node, futex::Input::Message { from, message })?;
@@ -242,35 +253,18 @@ impl World {
     }
 }
 
-fn is_about_pages(message: &Message) -> bool {
-    matches!(
-        message,
-        Message::PageRequest { .. }
-            | Message::PageGrant { .. }
-            | Message::PageFetch { .. }
-            | Message::PageReturn { .. }
-            | Message::PageInvalidate { .. }
-            | Message::PageInvalidated { .. }
-    )
-}
-
 /// The pages that an output is about.
-fn named(output: &page::Output) -> (PageNo, u16) {
+fn named(output: &page::Output) -> (PageNo, u32) {
     match *output {
-        page::Output::Send { message, .. } => match message {
-            Message::PageRequest { first, count, .. } | Message::PageGrant { first, count, .. } => {
-                (first, count)
-            }
-            Message::PageFetch { page, .. }
-            | Message::PageReturn { page, .. }
-            | Message::PageInvalidate { page }
-            | Message::PageInvalidated { page } => (page, 1),
-            _ => (PageNo(0), 0),
-        },
+        page::Output::Send { message, .. } => {
+            message.pages().map_or((PageNo(0), 0), |(first, count)| (first, count.into()))
+        }
         page::Output::Protect { first, count }
         | page::Output::Unmap { first, count }
         | page::Output::Install { first, count, .. }
-        | page::Output::Upgrade { first, count } => (first, count),
+        | page::Output::Upgrade { first, count } => (first, count.into()),
         page::Output::Resolve { page, .. } => (page, 1),
+        page::Output::Fresh { first, count } => (first, count),
+        page::Output::Discarded { .. } => (PageNo(0), 0),
     }
 }

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use dstd_addr::{GlobalAddr, NodeId, PageNo};
 use dstd_protocol::futex::Input;
+use dstd_protocol::page;
 
 use super::node::Sleeper;
 use super::{Event, World};
@@ -132,6 +133,13 @@ impl World {
                 }
                 self.note(|| format!("thread {number} of node {node} calls {input:?}"));
                 self.node(node).calls.push_back(input);
+                self.poke(node);
+                self.answer(number, 0);
+            }
+            Op::Discard { first, count, token } => {
+                self.token_owners.insert(token, number);
+                self.note(|| format!("thread {number} of node {node} discards {count} from {first:?}"));
+                self.node(node).discards.push_back(page::Input::Discard { first, count, token });
                 self.poke(node);
                 self.answer(number, 0);
             }
