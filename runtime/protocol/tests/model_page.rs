@@ -112,11 +112,8 @@ fn upgrades_of_consecutive_pages() {
 #[test]
 fn a_full_node_evicts_what_others_want() {
     let (p, q) = (page(0, 0), page(0, 1));
-    let programs = vec![
-        (0, vec![Op::Add(p), Op::Load(q)]),
-        (1, vec![Op::Load(p), Op::Add(q), Op::Add(p)]),
-        (2, vec![Op::Add(p)]),
-    ];
+    let programs =
+        vec![(0, vec![Op::Add(p)]), (1, vec![Op::Load(p), Op::Add(q), Op::Add(p)]), (2, vec![Op::Add(p)])];
     let setup =
         Setup { nodes: 3, residence_ns: 0, window_max: 1, copies_max: Some(1), pages: vec![p, q], programs };
     both_residences("evictions", &setup);
@@ -178,7 +175,7 @@ fn evictions_cross_discards() {
     let programs = vec![
         (0, vec![Op::Discard { page: p, count: 2 }, Op::Discard { page: p, count: 1 }]),
         (1, vec![Op::Load(p), Op::Add(q), Op::Load(p)]),
-        (2, vec![Op::Add(p), Op::Load(q)]),
+        (2, vec![Op::Add(p)]),
     ];
     let setup =
         Setup { nodes: 3, residence_ns: 0, window_max: 1, copies_max: Some(1), pages: vec![p, q], programs };

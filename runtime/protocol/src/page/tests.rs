@@ -6,62 +6,67 @@ use super::*;
 use crate::{Message, MessageKind};
 
 const NODES: u16 = 4;
-const RESIDENCE: u64 = 100;
+pub(super) const RESIDENCE: u64 = 100;
 const ME: NodeId = NodeId(0);
 
 /// Page `index` of node `rank`'s heap.
-fn page(rank: u16, index: u64) -> PageNo {
+pub(super) fn page(rank: u16, index: u64) -> PageNo {
     GlobalAddr(Layout::heap(NodeId(rank)).start).page().plus(index)
 }
 
 fn engine(window_max: u16) -> PageEngine {
-    let statics = 0x5555_5600_0000;
-    let layout = Layout::new(NODES, [statics..statics + 0x4000, 0..0]);
-    PageEngine::new(Config { me: ME, layout, residence_ns: RESIDENCE, window_max, copies_max: None })
+    bounded(window_max, None)
 }
 
-fn fault(page: PageNo, write: bool) -> Input {
+/// An engine of node 0 that keeps few copies.
+pub(super) fn bounded(window_max: u16, copies_max: Option<u32>) -> PageEngine {
+    let statics = 0x5555_5600_0000;
+    let layout = Layout::new(NODES, [statics..statics + 0x4000, 0..0]);
+    PageEngine::new(Config { me: ME, layout, residence_ns: RESIDENCE, window_max, copies_max })
+}
+
+pub(super) fn fault(page: PageNo, write: bool) -> Input {
     Input::Fault { page, write }
 }
 
-fn got(from: u16, message: Message) -> Input {
+pub(super) fn got(from: u16, message: Message) -> Input {
     Input::Message { from: NodeId(from), message }
 }
 
-fn send(to: u16, message: Message, body: Body) -> Output {
+pub(super) fn send(to: u16, message: Message, body: Body) -> Output {
     Output::Send { to: NodeId(to), message, body }
 }
 
-fn request(first: PageNo, count: u16, write: bool) -> Message {
+pub(super) fn request(first: PageNo, count: u16, write: bool) -> Message {
     Message::PageRequest { first, count, write }
 }
 
-fn grant(first: PageNo, count: u16, writable: bool) -> Message {
+pub(super) fn grant(first: PageNo, count: u16, writable: bool) -> Message {
     Message::PageGrant { first, count, writable, upgrade: false }
 }
 
-fn upgrade(first: PageNo, count: u16) -> Message {
+pub(super) fn upgrade(first: PageNo, count: u16) -> Message {
     Message::PageGrant { first, count, writable: true, upgrade: true }
 }
 
-fn shared<const N: usize>(ranks: [u16; N]) -> Option<Directory> {
+pub(super) fn shared<const N: usize>(ranks: [u16; N]) -> Option<Directory> {
     let set = ranks.into_iter().fold(NodeSet::EMPTY, |set, rank| set.with(NodeId(rank)));
     Some(Directory::Shared(set))
 }
 
-fn exclusive(rank: u16) -> Option<Directory> {
+pub(super) fn exclusive(rank: u16) -> Option<Directory> {
     Some(Directory::Exclusive(NodeId(rank)))
 }
 
 /// One row of a table: at this time, this input gives these outputs.
-fn row(engine: &mut PageEngine, now_ns: u64, input: Input, expected: &[Output]) {
+pub(super) fn row(engine: &mut PageEngine, now_ns: u64, input: Input, expected: &[Output]) {
     let mut out = Vec::new();
     engine.step(now_ns, input, &mut out).unwrap_or_else(|violation| panic!("{input:?}: {violation}"));
     assert_eq!(out, expected, "after {input:?} at {now_ns}");
 }
 
 /// Brings the engine into a state; the outputs are another test's.
-fn reach(engine: &mut PageEngine, now_ns: u64, input: Input) {
+pub(super) fn reach(engine: &mut PageEngine, now_ns: u64, input: Input) {
     let stepped = engine.step(now_ns, input, &mut Vec::new());
     stepped.unwrap_or_else(|violation| panic!("{input:?}: {violation}"));
 }

@@ -72,7 +72,9 @@ impl PageEngine {
             }
         }
         self.table.get_mut(first, from).asked = 0;
-        self.make_room(now_ns, if upgrade { 0 } else { usize::from(count) }, out);
+        if !upgrade {
+            self.make_room(now_ns, usize::from(count), out);
+        }
         self.take_in(now_ns, from, first, count, writable);
         out.push(if upgrade {
             Output::Upgrade { first, count }
