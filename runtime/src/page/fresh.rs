@@ -35,9 +35,11 @@ impl Memory {
                 let mut chunk = start - start % CHUNK_BYTES;
                 while chunk <= last {
                     let (from, to) = (chunk.max(start), (chunk + CHUNK_BYTES).min(start + len));
-                    // Chunks that were never exported have native faults and no protection.
-                    if self.is_registered(from) {
-                        done("discard", first, self.faults().write_protect(from, to - from, false));
+                    match self.faults().write_protect(from, to - from, false) {
+                        // A chunk that was never exported has native faults and no protection.
+                        Err(error)
+                            if error.raw_os_error() == Some(libc::ENOENT) && !self.is_registered(from) => {}
+                        result => done("discard", first, result),
                     }
                     chunk += CHUNK_BYTES;
                 }
