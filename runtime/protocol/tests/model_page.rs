@@ -149,7 +149,7 @@ fn a_discard_meets_every_kind_of_copy() {
     let programs = vec![
         (0, vec![Op::Add(p), discard, Op::Load(p)]),
         (1, vec![Op::Load(p), Op::Add(q), Op::Add(p)]),
-        (2, vec![Op::Load(q), Op::Add(p)]),
+        (2, vec![Op::Add(p)]),
     ];
     let setup =
         Setup { nodes: 3, residence_ns: 0, window_max: 1, copies_max: None, pages: vec![p, q], programs };
