@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 
 const WRITE: u64 = 1;
 const ALLOC: u64 = 2;
-const TLS: u64 = 0x400;
 
-/// Adds the names of all sections in `archive` that hold writable statics of Rust code to `names`.
+/// Adds the names of all sections in `archive` that hold writable statics or thread-locals of Rust code to `names`.
 ///
 /// Members that are no ELF objects, or cut short, are passed over.
 pub(crate) fn writable_sections(archive: &[u8], names: &mut BTreeSet<String>) {
@@ -40,7 +39,7 @@ fn object(elf: &[u8], names: &mut BTreeSet<String>) -> Option<()> {
     let strings = elf.get(usize::try_from(u64_at(header(strings)?, 0x18)?).ok()?..)?;
     for index in 1..count {
         let section = header(index)?;
-        if u64_at(section, 8)? & (WRITE | ALLOC | TLS) != WRITE | ALLOC {
+        if u64_at(section, 8)? & (WRITE | ALLOC) != WRITE | ALLOC {
             continue;
         }
         let name = strings.get(u32_at(section, 0)? as usize..)?;
@@ -52,10 +51,10 @@ fn object(elf: &[u8], names: &mut BTreeSet<String>) -> Option<()> {
     Some(())
 }
 
-/// Whether a section is one static, by its mangled name. (C objects are private by their file name, and
+/// Whether a section is one static or thread-local, by its mangled name. (C objects are private by their file name, and
 /// their plain names could be those of a program's statics.)
 fn is_static(section: &str) -> bool {
-    let name = section.strip_prefix(".data.").or_else(|| section.strip_prefix(".bss."));
+    let name = [".data.", ".bss.", ".tdata.", ".tbss."].iter().find_map(|kind| section.strip_prefix(kind));
     name.is_some_and(|name| name.starts_with("_R") || name.starts_with("_ZN"))
 }
 

@@ -1,6 +1,7 @@
 //! The text of the linker script that gathers a program's statics.
 //!
-//! Text in, text out. The sections it makes, in their order:
+//! Text in, text out. An input section goes to the first place in the text that wants it; where the places
+//! end up is what `INSERT` says. The sections it makes, in their order:
 //!
 //! ```text
 //! .data           C objects, and whatever nothing below wants: private to a node
@@ -10,8 +11,15 @@
 //! .dstd_own_bss   zeroed statics of the toolchain's crates and of the runtime: private
 //! .dstd_tid       std's counter of thread ids: private, in a known place
 //! .dstd_bss       zeroed statics of the program and its crates: SHARED
+//!
+//! .dstd_tls       thread-locals of the program and its crates: LENT, first in the block of a thread
+//! .dstd_own_tdata initialised thread-locals of the toolchain's crates and of the runtime: private
+//! .tdata          thread-locals of C objects, and whatever nothing above wants: private
+//! .dstd_own_tbss  as .dstd_own_tdata, zeroed
+//! .tbss           as .tdata, zeroed
 //! ```
-//! The shared sections begin and end on a page boundary. What is zeroed takes no room in the file.
+//! The shared and lent sections begin and end on a page boundary. What is zeroed takes no room in the
+//! file, but for lent thread-locals: zeroed ones could not come before initialised ones otherwise.
 //!
 //! A static is told to be private in two ways, each enough in a plain build. By the file it comes
 //! from: exact names of the toolchain's libraries, names of the runtime's crates. By
@@ -25,6 +33,10 @@
 const DATA: &str = ".data .data.[!rD]* .data.r[!e]* .data.re[!l]* .data.rel .data.rel[!.]* .data.rel.[!r]* \
                     .data.D[!W]* .data.DW[!.]*";
 const BSS: &str = ".bss .bss.* COMMON";
+/// Names of sections of thread-locals.
+const TLS: &str = ".tdata .tdata.* .tbss .tbss.*";
+/// What makes the lent section one with contents (see `statics::bounds`).
+const TLS_ANCHOR: &str = ".tdata.dstd_anchor";
 
 /// std's standard output and input: one lock and one buffer for the whole program, so that lines
 /// printed by different nodes neither mix nor overtake each other.
@@ -70,6 +82,8 @@ pub(crate) fn script(parts: &Parts<'_>) -> String {
     let files = private_files(parts);
     let own_data = private_sections(parts, ".data.");
     let own_bss = private_sections(parts, ".bss.");
+    let own_tdata = private_sections(parts, ".tdata.");
+    let own_tbss = private_sections(parts, ".tbss.");
     let stdio = STD_SHARED.map(pattern).join(" ");
     let empty_arc = pattern(EMPTY_ARC);
     let tid = pattern(STD_THREAD_IDS);
@@ -109,6 +123,33 @@ SECTIONS {{
     __dstd_bss_end = .;
   }}
 }} INSERT AFTER .bss;
+SECTIONS {{
+  .dstd_own_tdata : {{
+    *({own_tdata})
+  }}
+  .dstd_own_tbss : {{
+    *({own_tbss})
+  }}
+}} INSERT BEFORE .init_array;
+SECTIONS {{
+  .dstd_tls : ALIGN(4096) {{
+    __dstd_tls_start = .;
+    KEEP(*({TLS_ANCHOR}))
+    *.rcgu.o(EXCLUDE_FILE({files}) {TLS})
+    . = ALIGN(4096);
+    __dstd_tls_end = .;
+  }}
+}} INSERT BEFORE .dstd_own_tdata;
+SECTIONS {{
+  .tdata : {{
+    *(.tdata .tdata.*)
+  }}
+}} INSERT AFTER .dstd_own_tdata;
+SECTIONS {{
+  .tbss : {{
+    *(.tbss .tbss.*)
+  }}
+}} INSERT AFTER .dstd_own_tbss;
 "
     )
 }

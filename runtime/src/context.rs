@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use dstd_addr::{Kind, Layout, NodeId};
+use dstd_addr::{Kind, Layout, NodeId, Slots};
 use dstd_control::stats::Stats;
 
 use crate::config::Config;
@@ -64,6 +64,12 @@ pub(crate) fn forked() {
                 "a child of fork cannot have statics of its own: {error}"
             );
         }
+        if let Err(error) = crate::locals::after_fork(&context.layout) {
+            crate::fatal::stop!(
+                crate::fatal::CANNOT,
+                "a child of fork cannot have thread-locals of its own: {error}"
+            );
+        }
     }
     for &fd in CONNECTIONS.get().map_or(&[][..], Vec::as_slice) {
         // SAFETY: the engine, which used it, does not exist in the child.
@@ -95,6 +101,16 @@ pub(crate) fn nodes() -> u16 {
     CONTEXT.get().map_or(1, |context| context.layout.nodes())
 }
 
+/// Where everything lies, once that is known.
+pub(crate) fn layout() -> Option<&'static Layout> {
+    CONTEXT.get().map(|context| &context.layout)
+}
+
+/// How native stacks of user threads are cut, in a program of several nodes.
+pub(crate) fn slots() -> Option<&'static Slots> {
+    layout().map(Layout::slots).filter(|slots| slots.bytes != 0)
+}
+
 /// The node's statistics, once there are any.
 pub(crate) fn stats() -> Option<&'static Stats> {
     CONTEXT.get().filter(|_| !is_child()).map(|context| context.stats)
@@ -110,7 +126,7 @@ pub(crate) fn launched() -> Option<&'static Stats> {
 pub(crate) fn home(addr: u64) -> Option<(&'static Context, NodeId)> {
     let context = cluster()?;
     match context.layout.kind(addr) {
-        Kind::Heap(node) | Kind::Stack(node) => Some((context, node)),
+        Kind::Heap(node) | Kind::Stack(node) | Kind::ThreadLocal(node) => Some((context, node)),
         Kind::Static => Some((context, NodeId::ZERO)),
         Kind::Private(_) | Kind::Native(_) | Kind::Unused | Kind::Image => None,
     }

@@ -14,7 +14,7 @@ use std::os::fd::IntoRawFd;
 use dstd_addr::NodeId;
 use dstd_control::rendezvous::{Files, Peer};
 
-use crate::{alloc, statics};
+use crate::{alloc, locals, statics};
 
 /// Puts this node's memory on files that its peers can map.
 ///
@@ -28,6 +28,7 @@ pub(crate) unsafe fn offer(me: NodeId, shared: &[Range<u64>; 2]) -> io::Result<F
     let heap = reservation.memfd().ok_or_else(|| io::Error::other("the heap lies on no file"))?;
     // SAFETY: the caller's promise.
     let stacks = unsafe { reservation.share_stacks() }.map_err(io::Error::other)?;
+    locals::offer(me, stacks)?;
     let holds_statics = me == NodeId::ZERO && shared.iter().any(|range| !range.is_empty());
     let statics = if holds_statics {
         // SAFETY: the caller's promise.
@@ -66,6 +67,7 @@ unsafe fn map_peer(node: NodeId, peer: &Peer, shared: &[Range<u64>; 2]) -> io::R
     // SAFETY: the caller's promise; the handshake has compared the sizes of the heaps, and stacks
     // have one size.
     unsafe { alloc::reservation().map_peer(node, heap, stacks) }.map_err(io::Error::other)?;
+    locals::map_peer(node, stacks)?;
     if let Some(file) = files.statics {
         let file = open(peer.pid, file)?;
         // SAFETY: the caller's promise.

@@ -24,6 +24,8 @@ mod interpose;
 #[path = "one_node/launched.rs"]
 mod launched;
 #[cfg(not(one_node))]
+mod locals;
+#[cfg(not(one_node))]
 mod node;
 #[cfg(not(one_node))]
 mod page;

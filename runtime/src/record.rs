@@ -137,13 +137,19 @@ impl Record {
     }
 }
 
-/// The thread control block's address and the pages below it that hold the thread-locals.
-fn tls_block() -> [u64; 2] {
+/// The address of the running thread's control block, which ends its thread-locals.
+pub(crate) fn thread_pointer() -> u64 {
     let pointer: u64;
     // SAFETY: on x86-64 the word at fs:0 is the address of the thread control block itself.
     unsafe {
         core::arch::asm!("mov {}, fs:0", out(reg) pointer, options(nostack, readonly, preserves_flags))
     };
+    pointer
+}
+
+/// The thread control block and the pages below it that hold the thread-locals.
+fn tls_block() -> [u64; 2] {
+    let pointer = thread_pointer();
     [pointer - crate::boot::tls_bytes(), pointer + TCB_BYTES]
 }
 

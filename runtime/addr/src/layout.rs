@@ -24,6 +24,10 @@ pub const HEAP_BYTES_MAX: u64 = 128 * GIB;
 pub const STACKS_OFFSET: u64 = 512 * GIB;
 /// Size of a partition's stack range.
 pub const STACKS_BYTES: u64 = 128 * GIB;
+/// Where in a partition the native stacks of user threads begin: right behind the stacks.
+pub const THREADS_OFFSET: u64 = STACKS_OFFSET + STACKS_BYTES;
+/// Size of a partition's range of native stacks.
+pub const THREADS_BYTES: u64 = 128 * GIB;
 /// The runtime's private heap of node k lies at `PRIVATE_BASE + k * PRIVATE_SLICE_BYTES`.
 pub const PRIVATE_BASE: u64 = 0x0100_0000_0000;
 /// Size of one private slice.
@@ -39,7 +43,7 @@ const _: () = assert!(PRIVATE_BASE + NODES_MAX as u64 * PRIVATE_SLICE_BYTES <= A
 const _: () = assert!(ALIAS_BASE + NODES_MAX as u64 * HEAP_BYTES_MAX <= GLOBAL_BASE);
 const _: () = assert!(GLOBAL_END <= 0x5500_0000_0000);
 const _: () = assert!(NATIVE_TOP - NODES_MAX as u64 * NATIVE_SLICE_BYTES > 0x7b00_0000_0000);
-const _: () = assert!(HEAP_BYTES_MAX <= STACKS_OFFSET && STACKS_OFFSET + STACKS_BYTES <= PARTITION_BYTES);
+const _: () = assert!(HEAP_BYTES_MAX <= STACKS_OFFSET && THREADS_OFFSET + THREADS_BYTES <= PARTITION_BYTES);
 
 /// What lies at an address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,11 +52,14 @@ pub enum Kind {
     Heap(NodeId),
     /// Stacks of user threads in a partition.
     Stack(NodeId),
+    /// Thread-locals of the program in the slot of a user thread.
+    ThreadLocal(NodeId),
     /// Shared statics (home node 0).
     Static,
     /// The runtime's own memory on a node.
     Private(NodeId),
-    /// What a node mapped after its start: native stacks, thread-locals, mapped files.
+    /// What a node mapped after its start, mapped files for instance, and the native stacks of user
+    /// threads with the thread-locals of std and of libraries.
     Native(NodeId),
     /// Reserved, used by nobody.
     Unused,
@@ -60,12 +67,29 @@ pub enum Kind {
     Image,
 }
 
-/// The layout of one program: its number of nodes and its shared statics.
+/// How the range of native stacks is cut: one slot for each user thread.
+///
+/// ```text
+/// | guard page | native stack | thread-locals of libraries | of the program | of std | control block |
+///                                                           ^- `locals` -^
+/// ```
+/// The same on all nodes, so that each knows what an address in another's slot is.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Slots {
+    /// Size of a slot; 0 when there are none.
+    pub bytes: u64,
+    /// Where in a slot the thread-locals of the program lie, in whole pages; empty when they
+    /// cannot be told from others.
+    pub locals: Range<u64>,
+}
+
+/// The layout of one program: its number of nodes, its shared statics and its threads' slots.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Layout {
     nodes: u16,
     heap_bytes: u64,
     statics: [Range<PageNo>; 2],
+    slots: Slots,
 }
 
 impl Layout {
@@ -83,7 +107,7 @@ impl Layout {
             );
             GlobalAddr(range.start).page()..GlobalAddr(range.end).page()
         });
-        Layout { nodes, heap_bytes: HEAP_BYTES_MAX, statics: pages }
+        Layout { nodes, heap_bytes: HEAP_BYTES_MAX, statics: pages, slots: Slots::default() }
     }
 
     /// The same layout with heaps of `bytes` (rounded up to whole pages): what lies above is unused.
@@ -95,6 +119,32 @@ impl Layout {
         assert!(bytes <= HEAP_BYTES_MAX, "a heap has at most {HEAP_BYTES_MAX} bytes, not {bytes}");
         self.heap_bytes = bytes.next_multiple_of(PAGE_BYTES);
         self
+    }
+
+    /// The same layout with native stacks in slots.
+    ///
+    /// # Panics
+    /// When the thread-locals lie outside of the slot, or slot and thread-locals are not whole pages.
+    #[must_use]
+    pub fn with_slots(mut self, slots: Slots) -> Layout {
+        assert!(slots.locals.start <= slots.locals.end && slots.locals.end <= slots.bytes);
+        let whole = [slots.bytes, slots.locals.start, slots.locals.end];
+        assert!(whole.iter().all(|at| at % PAGE_BYTES == 0), "slots are cut at whole pages: {slots:?}");
+        self.slots = slots;
+        self
+    }
+
+    /// How the ranges of native stacks are cut.
+    pub const fn slots(&self) -> &Slots {
+        &self.slots
+    }
+
+    /// The thread-locals of the program in the slot that `addr` lies in, wherever in it.
+    pub fn locals_beside(&self, addr: u64) -> Option<Range<u64>> {
+        let offset = addr.checked_sub(GLOBAL_BASE).filter(|_| addr < GLOBAL_END)? % PARTITION_BYTES;
+        let offset = offset.checked_sub(THREADS_OFFSET).filter(|offset| *offset < THREADS_BYTES)?;
+        let slot = addr - offset.checked_rem(self.slots.bytes)?;
+        Some(slot + self.slots.locals.start..slot + self.slots.locals.end)
     }
 
     /// How many nodes the program has.
@@ -123,6 +173,12 @@ impl Layout {
     pub const fn stacks(node: NodeId) -> Range<u64> {
         let start = Self::partition(node).start + STACKS_OFFSET;
         start..start + STACKS_BYTES
+    }
+
+    /// The range of native stacks of `node`'s user threads.
+    pub const fn threads(node: NodeId) -> Range<u64> {
+        let start = Self::partition(node).start + THREADS_OFFSET;
+        start..start + THREADS_BYTES
     }
 
     /// The runtime's private heap of `node`.
@@ -164,7 +220,11 @@ impl Layout {
                 } else if Self::stacks(node).contains(&addr) {
                     Kind::Stack(node)
                 } else {
-                    Kind::Unused
+                    match self.locals_beside(addr) {
+                        Some(locals) if locals.contains(&addr) => Kind::ThreadLocal(node),
+                        Some(_) => Kind::Native(node),
+                        None => Kind::Unused,
+                    }
                 }
             }),
             _ => {
@@ -178,10 +238,11 @@ impl Layout {
         }
     }
 
-    /// The home node of a page, when the page is global: heap, stacks and shared statics.
+    /// The home node of a page, when the page is global: heap, stacks, thread-locals of the program and
+    /// shared statics.
     pub fn home(&self, page: PageNo) -> Option<NodeId> {
         match self.kind(page.addr().0) {
-            Kind::Heap(node) | Kind::Stack(node) => Some(node),
+            Kind::Heap(node) | Kind::Stack(node) | Kind::ThreadLocal(node) => Some(node),
             Kind::Static => Some(NodeId::ZERO),
             Kind::Private(_) | Kind::Native(_) | Kind::Unused | Kind::Image => None,
         }
@@ -232,6 +293,36 @@ mod tests {
         assert_eq!(layout.kind(start + 2 * PAGE_BYTES - 1), Kind::Heap(NodeId(1)));
         assert_eq!(layout.kind(start + 2 * PAGE_BYTES), Kind::Unused);
         assert_eq!(layout.home(GlobalAddr(start + 2 * PAGE_BYTES).page()), None);
+    }
+
+    #[test]
+    fn only_the_programs_thread_locals_have_a_home() {
+        const SLOT: u64 = 2 << 20;
+        let locals = SLOT - 4 * PAGE_BYTES..SLOT - 2 * PAGE_BYTES;
+        let layout = layout().with_slots(Slots { bytes: SLOT, locals: locals.clone() });
+        for (node, number) in [(0, 0), (1, 7), (2, THREADS_BYTES / SLOT - 1)] {
+            let node = NodeId(node);
+            let slot = Layout::threads(node).start + number * SLOT;
+            let range = slot + locals.start..slot + locals.end;
+            for (addr, kind) in [
+                (slot, Kind::Native(node)),
+                (range.start - 1, Kind::Native(node)),
+                (range.start, Kind::ThreadLocal(node)),
+                (range.end - 1, Kind::ThreadLocal(node)),
+                (range.end, Kind::Native(node)),
+                (slot + SLOT - 1, Kind::Native(node)),
+            ] {
+                assert_eq!(layout.kind(addr), kind, "{addr:#x}");
+                assert_eq!(layout.locals_beside(addr), Some(range.clone()));
+            }
+            assert_eq!(layout.home(GlobalAddr(range.start).page()), Some(node));
+            assert_eq!(layout.home(GlobalAddr(range.end).page()), None);
+        }
+        let end = Layout::threads(NodeId(0)).end;
+        assert_eq!((layout.kind(end), layout.locals_beside(end)), (Kind::Unused, None));
+        assert_eq!(layout.locals_beside(Layout::stacks(NodeId(1)).end - 1), None);
+        let without = super::tests::layout();
+        assert_eq!(without.kind(Layout::threads(NodeId(1)).start), Kind::Unused);
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::context::{self, Context};
 use crate::fatal::{self, stop};
 use crate::node::{Engine, Queue, event_fd};
 use crate::page::{Faults, Memory, Uffd};
-use crate::{alloc, domain, interpose, ship, statics};
+use crate::{alloc, domain, interpose, locals, ship, statics};
 
 /// C's `main` and its arguments.
 pub(super) type Program = (Main, c_int, *mut *mut c_char, *mut *mut c_char);
@@ -43,6 +43,7 @@ pub(super) fn join(environment: &NodeEnv, config: Config, program: Program) {
     let direct = config.direct;
     let statics = shared_statics(nodes, private_statics);
     let layout = Layout::new(nodes, statics.clone()).with_heap_bytes(alloc::reservation().heap_bytes());
+    let layout = if nodes > 1 { layout.with_slots(locals::slots_of()) } else { layout };
     let context = context::set(Context {
         me,
         layout: layout.clone(),
@@ -86,6 +87,9 @@ pub(super) fn join(environment: &NodeEnv, config: Config, program: Program) {
             let text = format!("cannot map {error}: run with --no-direct");
             let left = error.kind() == io::ErrorKind::NotFound;
             Failure::new(fatal::CANNOT, text).because_of_a_peer(left).end(&mut controller);
+        }
+        if let Err(error) = memory.watch_threads() {
+            give_up(&mut controller, fatal::CANNOT, &format!("cannot watch native stacks: {error}"));
         }
     }
     start_threads(context, memory, transport).unwrap_or_else(|error| {
@@ -175,6 +179,9 @@ fn own_memory(
     let reservation = alloc::reservation();
     if let Err(error) = reservation.stacks() {
         give_up(controller, fatal::CANNOT, &format!("cannot map the thread stacks: {error}"));
+    }
+    if let Err(error) = locals::reserve(me, layout.nodes()) {
+        give_up(controller, fatal::CANNOT, &format!("cannot map the native stacks: {error}"));
     }
     if let Err(error) = native::set_apart(me, layout.nodes()) {
         give_up(controller, fatal::CANNOT, &format!("cannot set the address space apart: {error}"));

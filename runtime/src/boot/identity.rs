@@ -17,9 +17,25 @@ pub(crate) fn tls_bytes() -> u64 {
     if known != 0 {
         return known;
     }
-    let bytes = Headers::read().tls_bytes.max(1);
+    let bytes = tls().bytes.max(1);
     KNOWN.store(bytes, Ordering::Relaxed);
     bytes
+}
+
+/// The blocks of thread-locals that every thread has.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Tls {
+    /// Size of all blocks together.
+    pub(crate) bytes: u64,
+    /// The strictest alignment of a block.
+    pub(crate) align: u64,
+    /// Where the initial values of the program's own block lie, its size in a thread, its alignment.
+    pub(crate) program: Option<[u64; 3]>,
+}
+
+/// What the program and the libraries it was started with say about their thread-locals.
+pub(crate) fn tls() -> Tls {
+    Headers::read().tls
 }
 
 /// The build id that the linker has put into the program, or else a digest of its file.
@@ -63,9 +79,16 @@ pub(super) fn probes(layout: &Layout) -> [u64; 8] {
         data.start.0,
         data.end.0,
         bss.end.0,
-        tls_bytes(),
+        slots(layout),
         std::thread::spawn::<fn(), ()> as *const () as u64,
     ]
+}
+
+/// Where a thread's thread-locals lie.
+fn slots(layout: &Layout) -> u64 {
+    let slots = layout.slots();
+    let words = [tls_bytes(), slots.bytes, slots.locals.start, slots.locals.end];
+    fnv(0, words.map(u64::to_le_bytes).as_flattened())
 }
 
 static PROBE: &str = "an address of read-only memory";
@@ -84,7 +107,7 @@ pub(super) fn cpu() -> u64 {
 #[derive(Default)]
 struct Headers {
     build_id: Vec<u8>,
-    tls_bytes: u64,
+    tls: Tls,
     objects: usize,
 }
 
@@ -98,7 +121,16 @@ impl Headers {
 
     fn program_header(&mut self, base: u64, header: &libc::Elf64_Phdr) {
         match header.p_type {
-            libc::PT_TLS => self.tls_bytes += header.p_memsz.next_multiple_of(header.p_align.max(1)),
+            libc::PT_TLS => {
+                let align = header.p_align.max(1);
+                let bytes = header.p_memsz.next_multiple_of(align);
+                self.tls.bytes += bytes;
+                self.tls.align = self.tls.align.max(align);
+                // The program itself comes first.
+                if self.objects == 0 {
+                    self.tls.program = Some([base + header.p_vaddr, bytes, align]);
+                }
+            }
             libc::PT_NOTE if self.objects == 0 && self.build_id.is_empty() => {
                 let start = (base + header.p_vaddr) as *const u8;
                 // SAFETY: a note segment of the program is mapped, readable and never changes.

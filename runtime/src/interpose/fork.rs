@@ -37,11 +37,12 @@ pub(crate) unsafe extern "C" fn fork() -> c_int {
         return unsafe { next() };
     };
     let lowest = ((&raw const here).addr() as u64 - 2 * PAGE_BYTES).max(start);
-    let stack = lowest..start + bytes;
+    let locals = context.layout.locals_beside(record::thread_pointer()).unwrap_or(0..0);
+    let own = [lowest..start + bytes, locals];
     if context.direct {
-        on_native(|| fork_apart(next, start, stack))
+        on_native(|| fork_apart(next, start, own))
     } else {
-        on_native(|| fork_with_copy(next, stack))
+        on_native(|| fork_with_copy(next, own))
     }
 }
 
@@ -64,20 +65,27 @@ pub(crate) fn check_fork() {
     }
 }
 
-fn fork_with_copy(next: Fork, stack: Range<u64>) -> c_int {
-    let (start, len) = (stack.start as *mut u8, (stack.end - stack.start) as usize);
-    let mut copy: Vec<u8> = Vec::with_capacity(len);
-    // SAFETY: this thread's stack, mapped; absent pages are fetched. The vector has room.
-    unsafe { core::ptr::copy_nonoverlapping(start, copy.as_mut_ptr(), len) };
+/// `own` is this thread's stack and thread-locals.
+fn fork_with_copy(next: Fork, own: [Range<u64>; 2]) -> c_int {
+    let copies = own.map(|range| {
+        let (start, len) = (range.start as *mut u8, (range.end - range.start) as usize);
+        let mut copy: Vec<u8> = Vec::with_capacity(len);
+        // SAFETY: this thread's own memory, mapped; absent pages are fetched. The vector has room.
+        unsafe { core::ptr::copy_nonoverlapping(start, copy.as_mut_ptr(), len) };
+        (start, len, copy)
+    });
     let child = call(next);
     if child == 0 {
-        // SAFETY: the same range in the child, which has it to itself; the copy was made above.
-        unsafe { core::ptr::copy_nonoverlapping(copy.as_ptr(), start, len) };
+        for (start, len, copy) in &copies {
+            // SAFETY: the same range in the child, which has it to itself; the copy was made above.
+            unsafe { core::ptr::copy_nonoverlapping(copy.as_ptr(), *start, *len) };
+        }
     }
     child
 }
 
-fn fork_apart(next: Fork, lowest: u64, stack: Range<u64>) -> c_int {
+/// `own` is this thread's stack and thread-locals, `lowest` where the stack ends.
+fn fork_apart(next: Fork, lowest: u64, own: [Range<u64>; 2]) -> c_int {
     let mut ends = [0; 2];
     // SAFETY: the array takes two descriptors.
     if unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) } != 0 {
@@ -86,9 +94,9 @@ fn fork_apart(next: Fork, lowest: u64, stack: Range<u64>) -> c_int {
     let child = call(next);
     if child == 0 {
         // The mapping is private already; a write makes the page the child's own.
-        for page in (stack.start..stack.end).step_by(PAGE_BYTES as usize) {
+        for page in own.into_iter().flat_map(|range| range.step_by(PAGE_BYTES as usize)) {
             let byte = page as *mut u8;
-            // SAFETY: a page of this thread's stack, mapped and writable.
+            // SAFETY: a page of this thread's stack or thread-locals, mapped and writable.
             let value = unsafe { byte.read_volatile() };
             // SAFETY: as above; the byte stays what it is.
             unsafe { byte.write_volatile(value) };

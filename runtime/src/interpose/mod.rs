@@ -8,6 +8,7 @@ mod exit;
 pub(crate) mod fd;
 mod fork;
 mod futex;
+mod join;
 mod next;
 mod pthread;
 
@@ -26,6 +27,11 @@ pub fn keep() {
         futex::syscall as *const (),
         pthread::pthread_create as *const (),
         pthread::pthread_getattr_np as *const (),
+        join::pthread_detach as *const (),
+        join::pthread_join as *const (),
+        join::pthread_tryjoin_np as *const (),
+        join::pthread_timedjoin_np as *const (),
+        join::pthread_clockjoin_np as *const (),
         exit::exit as *const (),
         environment::setenv as *const (),
         environment::unsetenv as *const (),

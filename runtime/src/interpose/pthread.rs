@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 
 use super::next::Next;
 use crate::fatal::{self, stop};
+use crate::locals::{self, Slot};
 use crate::stack::{UserStack, dstd_stack_enter, on_native};
 use crate::{alloc, context, record, ship};
 
@@ -25,9 +26,6 @@ fn next() -> Create {
     unsafe { core::mem::transmute::<*mut c_void, Create>(NEXT.get()) }
 }
 
-/// The native stack of a user thread: thread-locals' destructors, signal handlers and the
-/// runtime run here. Untouched pages cost nothing.
-const NATIVE_STACK_BYTES: usize = 1 << 20;
 /// What a thread gets that asks for nothing (as glibc's usual limit).
 const DEFAULT_STACK_BYTES: u64 = 8 << 20;
 
@@ -35,6 +33,7 @@ struct Begin {
     start: Start,
     argument: *mut c_void,
     stack: UserStack,
+    slot: Slot,
 }
 
 /// libc's `pthread_create`.
@@ -106,19 +105,23 @@ unsafe extern "C" {
 
 fn create(bytes: u64, detached: bool, start: Start, argument: *mut c_void) -> Result<libc::pthread_t, c_int> {
     let stack = UserStack::take(bytes).ok_or(libc::EAGAIN)?;
+    let Some(slot) = Slot::take() else {
+        stack.give_back();
+        return Err(libc::EAGAIN);
+    };
     let mut attributes = core::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
     // SAFETY: initialises the attributes.
     unsafe { libc::pthread_attr_init(attributes.as_mut_ptr()) };
-    // The thread-locals lie on this stack as well.
-    let native_bytes =
-        NATIVE_STACK_BYTES + (crate::boot::tls_bytes() as usize).next_multiple_of(NATIVE_STACK_BYTES);
-    // SAFETY: initialised above.
-    unsafe { libc::pthread_attr_setstacksize(attributes.as_mut_ptr(), native_bytes) };
+    let (native, native_bytes) = slot.usable();
+    // SAFETY: initialised above; the slot is mapped, and is the new thread's alone until the pool hears of its end.
+    unsafe {
+        libc::pthread_attr_setstack(attributes.as_mut_ptr(), native as *mut c_void, native_bytes as usize)
+    };
     if detached {
         // SAFETY: initialised above.
         unsafe { libc::pthread_attr_setdetachstate(attributes.as_mut_ptr(), libc::PTHREAD_CREATE_DETACHED) };
     }
-    let begin = Box::into_raw(Box::new(Begin { start, argument, stack }));
+    let begin = Box::into_raw(Box::new(Begin { start, argument, stack, slot }));
     let mut made = 0;
     // Counted before it runs: the next placement sees it.
     ship::thread_started(context::me());
@@ -127,12 +130,16 @@ fn create(bytes: u64, detached: bool, start: Start, argument: *mut c_void) -> Re
     // SAFETY: initialised above, used no more.
     unsafe { libc::pthread_attr_destroy(attributes.as_mut_ptr()) };
     if error == 0 {
+        if detached {
+            slot.detached();
+        }
         return Ok(made);
     }
     ship::thread_ended(context::me());
     // SAFETY: the thread was not made, so the box is still ours.
     let begin = unsafe { Box::from_raw(begin) };
     begin.stack.give_back();
+    begin.slot.give_back();
     Err(error)
 }
 
@@ -142,7 +149,9 @@ extern "C-unwind" fn run(begin: *mut c_void) -> *mut c_void {
         let _runtime = alloc::enter();
         // SAFETY: `create` gave this thread a leaked box of this type.
         let begin = unsafe { Box::from_raw(begin.cast::<Begin>()) };
-        let Begin { start, argument, stack } = *begin;
+        let Begin { start, argument, stack, slot } = *begin;
+        locals::check(slot.start(), context::slots());
+        slot.started();
         let (top, record) = (stack.top(), record::attach());
         record.keep_stack(stack);
         (start, argument, top, record)
@@ -190,6 +199,9 @@ unsafe extern "C" fn ended(_: *mut c_void) {
     let _runtime = alloc::enter();
     ship::thread_ended(context::me());
     record::detach();
+    if let Some(slot) = Slot::at(record::thread_pointer()) {
+        slot.ended();
+    }
 }
 
 type GetAttributes = unsafe extern "C" fn(libc::pthread_t, *mut libc::pthread_attr_t) -> c_int;

@@ -245,6 +245,11 @@ impl Engine {
             Kind::Heap(_) | Kind::Stack(_) | Kind::Static => {
                 self.page(out, page::Input::Fault { page, write: fault.write }, &[]);
             }
+            // In a domain only a slot that never had a thread has no page there.
+            Kind::ThreadLocal(owner) if self.context.direct => {
+                self.ask_what_it_is(out, owner, fault.address);
+            }
+            Kind::ThreadLocal(_) => self.page(out, page::Input::Fault { page, write: fault.write }, &[]),
             Kind::Native(owner) | Kind::Private(owner) if owner != self.context.me => {
                 self.ask_what_it_is(out, owner, fault.address);
             }
@@ -280,6 +285,9 @@ impl Engine {
 
     fn message(&mut self, out: &mut dyn Outbox, from: NodeId, message: Message, body: &[u8]) {
         match message.kind() {
+            MessageKind::PageRequest if let Some(addr) = self.asks_the_dead(message) => {
+                self.say_what_it_is(out, from, addr);
+            }
             MessageKind::PageRequest
             | MessageKind::PageGrant
             | MessageKind::PageFetch

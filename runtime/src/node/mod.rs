@@ -9,6 +9,7 @@ mod program;
 mod queue;
 mod request;
 mod ships;
+mod strays;
 
 pub(crate) use program::goodbye;
 

@@ -2,14 +2,14 @@
 
 use std::sync::atomic::{Ordering, fence};
 
-use dstd_addr::{GlobalAddr, Kind, NodeId, NodeSet};
+use dstd_addr::{NodeId, NodeSet};
 use dstd_control::stats::ExitKind;
 use dstd_protocol::Message;
 use dstd_transport::{CloseReason, Outbox};
 
 use super::{Engine, ShipState};
 use crate::fatal::{self, stop};
-use crate::record::{self, Wait};
+use crate::record::Wait;
 use crate::ship::{Op, Task};
 use crate::{context, raw};
 
@@ -138,15 +138,14 @@ impl Engine {
                 }
             }
             Op::WhatIs => {
-                let kind = what_is(&self.context.layout, id);
-                self.send(out, from, Message::Ship { op: Op::ThisIs as u16, id, arg: kind }, &[]);
+                self.say_what_it_is(out, from, id);
             }
             Op::ThisIs => {
                 let me = self.context.me;
                 stop!(
                     fatal::CANNOT,
                     "node {me} touched {} of node {from} at {id:#x}: only the node that owns it can use it",
-                    name_of(arg)
+                    String::from_utf8_lossy(body)
                 )
             }
             Op::Goodbye if self.context.me == NodeId::ZERO => self.heard_goodbye(from),
@@ -185,34 +184,6 @@ impl Engine {
         if shipped.detached.load(Ordering::SeqCst) {
             self.hand_over(Task::DropResult { shipped });
         }
-    }
-
-    /// A thread of this node touched memory that only `owner` may use: find out what it is, so
-    /// that the program can be told. The thread stays where it is.
-    pub(super) fn ask_what_it_is(&mut self, out: &mut dyn Outbox, owner: NodeId, addr: u64) {
-        self.send(out, owner, Message::Ship { op: Op::WhatIs as u16, id: addr, arg: 0 }, &[]);
-    }
-}
-
-const THREAD_LOCAL: u64 = 1;
-const MAPPING: u64 = 2;
-const RUNTIME: u64 = 3;
-
-fn what_is(layout: &dstd_addr::Layout, addr: u64) -> u64 {
-    if record::all().any(|record| record.has_thread_local(addr)) {
-        return THREAD_LOCAL;
-    }
-    match layout.kind(GlobalAddr(addr).0) {
-        Kind::Private(_) => RUNTIME,
-        _ => MAPPING,
-    }
-}
-
-fn name_of(kind: u64) -> &'static str {
-    match kind {
-        THREAD_LOCAL => "a thread-local",
-        RUNTIME => "private memory of the runtime",
-        _ => "a private mapping (mmap, native stack or library)",
     }
 }
 

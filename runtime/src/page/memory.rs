@@ -7,7 +7,7 @@
 //! | kind | memory | registered | bytes are read from |
 //! |---|---|---|---|
 //! | own heap | memfd, shared | MINOR and WP, at start | the alias |
-//! | own stacks, statics at node 0 | anonymous | MISSING and WP, per chunk at its first export | the page, after it was populated |
+//! | own stacks and lent thread-locals, statics at node 0 | anonymous | MISSING and WP, per chunk at its first export | the page, after it was populated |
 //! | foreign | anonymous | MISSING and WP, at start | the page (mapped whenever the engine reads it) |
 //!
 //! *Who may touch what, when*: only the engine thread calls this. User threads touch the pages
@@ -21,8 +21,8 @@ use std::os::fd::RawFd;
 use dstd_addr::{GlobalAddr, Kind, Layout, NodeId, PAGE_BYTES, PageNo};
 
 use super::faults::{Fault, Faults, MINOR, MISSING, WP};
-use crate::alloc;
 use crate::fatal::{self, stop};
+use crate::{alloc, locals};
 
 /// Own anonymous memory is registered in chunks of this size, so that memory that was never
 /// shared keeps native faults.
@@ -60,7 +60,7 @@ impl Memory {
         for rank in (0..layout.nodes()).map(NodeId).filter(|&rank| rank != me) {
             let heap = reservation.heap_range(rank);
             let stacks = Layout::stacks(rank);
-            for range in [heap, stacks] {
+            for range in [heap, stacks, Layout::threads(rank)] {
                 faults.register(range.start, range.end - range.start, MISSING | WP)?;
             }
         }
@@ -88,6 +88,20 @@ impl Memory {
     /// In a coherence domain without userfaultfd: nothing is watched.
     pub(crate) fn unguarded(me: NodeId, layout: Layout) -> Memory {
         Memory { me, layout, faults: None, served: false, chunks: BTreeSet::new() }
+    }
+
+    /// In a coherence domain, once the native stacks of others are mapped: a touch of what is no thread-local
+    /// of their program is reported.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub(crate) fn watch_threads(&self) -> io::Result<()> {
+        let Some(faults) = &self.faults else { return locals::unguarded(self.me, &self.layout) };
+        for rank in (0..self.layout.nodes()).map(NodeId).filter(|&rank| rank != self.me) {
+            let range = Layout::threads(rank);
+            faults.register(range.start, range.end - range.start, MISSING)?;
+        }
+        Ok(())
     }
 
     /// Private memory of others: never served, a touch is reported (HEAP-1).
@@ -120,7 +134,7 @@ impl Memory {
     pub(super) fn backing(&self, page: PageNo) -> Backing {
         match self.layout.kind(page.addr().0) {
             Kind::Heap(node) if node == self.me => Backing::OwnHeap,
-            Kind::Stack(node) if node == self.me => Backing::OwnAnonymous,
+            Kind::Stack(node) | Kind::ThreadLocal(node) if node == self.me => Backing::OwnAnonymous,
             Kind::Static if self.me == NodeId::ZERO => Backing::OwnAnonymous,
             _ => Backing::Foreign,
         }
@@ -237,6 +251,8 @@ impl Memory {
                 .iter()
                 .find(|range| range.contains(&first))
                 .map_or(start..start + len, |range| range.start.addr().0..range.end.addr().0),
+            // Never the control block and std's thread-locals behind it.
+            Kind::ThreadLocal(_) => self.layout.locals_beside(start).unwrap_or(start..start + len),
             _ => Layout::stacks(self.me),
         }
     }

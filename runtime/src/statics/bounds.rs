@@ -24,7 +24,16 @@ core::arch::global_asm!(
     ".quad __dstd_data_start, __dstd_data_end",
     ".quad __dstd_bss_start, __dstd_bss_end",
     ".quad __dstd_tid_start, __dstd_tid_end",
+    ".weak __dstd_tls_start",
+    ".weak __dstd_tls_end",
     ".quad __dstd_own_start, __dstd_own_end",
+    ".quad __dstd_tls_start, __dstd_tls_end",
+    ".popsection",
+    // First among the program's thread-locals. A section with contents may hold zeroed thread-locals before
+    // others that are initialised; without contents it would have to come last.
+    ".pushsection .tdata.dstd_anchor,\"awT\",@progbits",
+    ".balign 8",
+    ".quad 0",
     ".popsection",
 );
 
@@ -37,6 +46,8 @@ pub(super) struct Bounds {
     pub(super) tid: [u64; 2],
     /// Initialised statics that were recognised as std's or the runtime's.
     own: [u64; 2],
+    /// The initial values of the program's thread-locals.
+    tls: [u64; 2],
 }
 
 unsafe extern "C" {
@@ -83,6 +94,14 @@ pub(crate) fn ranges() -> Result<[Range<u64>; 2], Unshared> {
     find(bounds())
 }
 
+/// Where the initial values of the program's thread-locals lie, in whole pages; empty when they cannot be
+/// told from others.
+pub(crate) fn thread_locals() -> Range<u64> {
+    let [start, end] = bounds().tls;
+    let whole = start.is_multiple_of(PAGE_BYTES) && end.is_multiple_of(PAGE_BYTES);
+    if ranges().is_ok() && whole { start..end } else { 0..0 }
+}
+
 fn find(bounds: &Bounds) -> Result<[Range<u64>; 2], Unshared> {
     let range = |[start, end]: [u64; 2]| start..end;
     let ranges = [range(bounds.data), range(bounds.bss)];
@@ -103,8 +122,13 @@ fn find(bounds: &Bounds) -> Result<[Range<u64>; 2], Unshared> {
 mod tests {
     use super::*;
 
-    const GOOD: Bounds =
-        Bounds { data: [0x1000, 0x3000], bss: [0x5000, 0x5000], tid: [0x4000, 0x4008], own: [0x10, 0x20] };
+    const GOOD: Bounds = Bounds {
+        data: [0x1000, 0x3000],
+        bss: [0x5000, 0x5000],
+        tid: [0x4000, 0x4008],
+        own: [0x10, 0x20],
+        tls: [0; 2],
+    };
 
     #[test]
     fn whole_pages_are_ranges_even_when_empty() {
@@ -113,7 +137,7 @@ mod tests {
 
     #[test]
     fn without_the_script_there_are_none() {
-        let absent = Bounds { data: [0; 2], bss: [0; 2], tid: [0; 2], own: [0; 2] };
+        let absent = Bounds { data: [0; 2], bss: [0; 2], tid: [0; 2], own: [0; 2], tls: [0; 2] };
         assert_eq!(find(&absent), Err(Unshared::NoScript));
         assert_eq!(find(&Bounds { bss: [0x5000, 0x5010], ..GOOD }), Err(Unshared::NoScript));
     }

@@ -1,0 +1,118 @@
+//! The end of a thread, as others hear of it: its native stack is free again.
+//!
+//! libc's functions do all the work; the pool of native stacks is told.
+//!
+//! *Why not safe code*: C signatures.
+
+use core::ffi::{c_int, c_void};
+
+use super::next::Next;
+use crate::context;
+use crate::locals::Slot;
+use crate::stack::on_native;
+
+type Detach = unsafe extern "C" fn(libc::pthread_t) -> c_int;
+type Join = unsafe extern "C" fn(libc::pthread_t, *mut *mut c_void) -> c_int;
+type TimedJoin = unsafe extern "C" fn(libc::pthread_t, *mut *mut c_void, *const libc::timespec) -> c_int;
+type ClockJoin =
+    unsafe extern "C" fn(libc::pthread_t, *mut *mut c_void, libc::clockid_t, *const libc::timespec) -> c_int;
+
+static DETACH: Next = Next::new(c"pthread_detach");
+static JOIN: Next = Next::new(c"pthread_join");
+static TRY_JOIN: Next = Next::new(c"pthread_tryjoin_np");
+static TIMED_JOIN: Next = Next::new(c"pthread_timedjoin_np");
+static CLOCK_JOIN: Next = Next::new(c"pthread_clockjoin_np");
+
+/// The slot of a thread that this runtime has made: its identity is an address in the slot.
+fn slot(thread: libc::pthread_t) -> Option<Slot> {
+    context::cluster()?;
+    Slot::at(thread)
+}
+
+/// After a join with this result.
+fn joined(thread: libc::pthread_t, result: c_int) -> c_int {
+    if result == 0
+        && let Some(slot) = slot(thread)
+    {
+        on_native(|| slot.give_back());
+    }
+    result
+}
+
+/// libc's `pthread_detach`.
+///
+/// # Safety
+/// - As libc's.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn pthread_detach(thread: libc::pthread_t) -> c_int {
+    // SAFETY: libc's function of this name has this type.
+    let next = unsafe { core::mem::transmute::<*mut c_void, Detach>(DETACH.get()) };
+    // SAFETY: the caller's promise.
+    let result = unsafe { next(thread) };
+    if result == 0
+        && let Some(slot) = slot(thread)
+    {
+        on_native(|| slot.detached());
+    }
+    result
+}
+
+/// libc's `pthread_join`.
+///
+/// # Safety
+/// - As libc's.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn pthread_join(thread: libc::pthread_t, value: *mut *mut c_void) -> c_int {
+    // SAFETY: libc's function of this name has this type.
+    let next = unsafe { core::mem::transmute::<*mut c_void, Join>(JOIN.get()) };
+    // SAFETY: the caller's promise.
+    joined(thread, unsafe { next(thread, value) })
+}
+
+/// libc's `pthread_tryjoin_np`.
+///
+/// # Safety
+/// - As libc's.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn pthread_tryjoin_np(
+    thread: libc::pthread_t,
+    value: *mut *mut c_void,
+) -> c_int {
+    // SAFETY: libc's function of this name has this type.
+    let next = unsafe { core::mem::transmute::<*mut c_void, Join>(TRY_JOIN.get()) };
+    // SAFETY: the caller's promise.
+    joined(thread, unsafe { next(thread, value) })
+}
+
+/// libc's `pthread_timedjoin_np`.
+///
+/// # Safety
+/// - As libc's.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn pthread_timedjoin_np(
+    thread: libc::pthread_t,
+    value: *mut *mut c_void,
+    until: *const libc::timespec,
+) -> c_int {
+    // SAFETY: libc's function of this name has this type.
+    let next = unsafe { core::mem::transmute::<*mut c_void, TimedJoin>(TIMED_JOIN.get()) };
+    // SAFETY: the caller's promise.
+    joined(thread, unsafe { next(thread, value, until) })
+}
+
+/// libc's `pthread_clockjoin_np`.
+///
+/// # Safety
+/// - As libc's.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn pthread_clockjoin_np(
+    thread: libc::pthread_t,
+    value: *mut *mut c_void,
+    clock: libc::clockid_t,
+    until: *const libc::timespec,
+) -> c_int {
+    // SAFETY: libc's function of this name has this type.
+    let next = unsafe { core::mem::transmute::<*mut c_void, ClockJoin>(CLOCK_JOIN.get()) };
+    // SAFETY: the caller's promise.
+    joined(thread, unsafe { next(thread, value, clock, until) })
+}
