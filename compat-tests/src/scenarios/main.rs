@@ -19,8 +19,11 @@ mod endings;
 mod environment;
 mod files;
 mod foreign_crates;
+mod foreign_locks;
+mod foreign_pools;
 mod fresh;
 mod handles;
+mod lent;
 mod litmus;
 mod locks;
 mod mappings;
@@ -114,6 +117,21 @@ const SCENARIOS: &[(&str, Run)] = &[
     ("foreign_directory", descriptors::foreign_directory),
     ("detached", endings::detached),
     ("connections", connections::connections),
+    ("lent_counter", lent::counter),
+    ("lent_waits", lent::waits),
+    ("lent_short_lives", lent::short_lives),
+    ("lent_detached", lent::detached),
+    ("lent_large", lent::large),
+    ("lent_owned", lent::owned),
+    ("lent_destructor", lent::destructor),
+    ("lent_forked", lent::forked),
+    ("lent_quiet", lent::quiet),
+    ("parking_lot_mutex", foreign_locks::mutex),
+    ("parking_lot_rwlock", foreign_locks::rwlock),
+    ("parking_lot_condvar", foreign_locks::condvar),
+    ("parking_lot_timeouts", foreign_locks::timeouts),
+    ("rayon_at_home", foreign_pools::at_home),
+    ("rayon_spread", foreign_pools::spread),
 ];
 
 /// Scenarios whose point is how the program ends, or that need a launcher.
@@ -123,8 +141,11 @@ const ENDINGS: &[(&str, Run)] = &[
     ("exit_panic", endings::panic_in_main),
     ("exit_abort", endings::abort_on_last_node),
     ("run_on", endings::run_on),
-    ("lent_thread_local", stops::lent_thread_local),
+    ("libc_thread_local", stops::libc_thread_local),
+    ("native_stack", stops::native_stack),
+    ("dead_thread_local", stops::dead_thread_local),
     ("private_mapping", stops::private_mapping),
+    ("mapped_file", stops::mapped_file),
     ("foreign_file", descriptors::foreign_file),
     ("c_streams", c_library::streams),
     ("mappings_exhausted", mappings::exhausted),

@@ -3,7 +3,7 @@
 //! The address goes to stdout first, so that a test can compare it with what is reported.
 
 use dstd::thread;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
 use crate::cluster;
 
@@ -11,17 +11,63 @@ thread_local! {
     static COUNTER: AtomicU64 = const { AtomicU64::new(3) };
 }
 
-/// A thread-local value, borrowed by a scoped thread on another node.
-pub(crate) fn lent_thread_local() -> String {
-    let seen = COUNTER.with(|counter| {
-        println!("address {:p}", counter);
-        thread::scope(|scope| {
-            cluster::scoped(scope, cluster::size() - 1, || counter.fetch_add(1, Ordering::SeqCst))
-                .join()
-                .unwrap()
-        })
+/// The last node reads a number.
+fn read_elsewhere(number: &AtomicI32) -> String {
+    println!("address {:p}", number);
+    let seen = thread::scope(|scope| {
+        cluster::scoped(scope, cluster::size() - 1, || number.load(Ordering::SeqCst)).join().unwrap()
     });
     format!("went on with {seen}")
+}
+
+/// A thread-local of libc.
+#[expect(unsafe_code, reason = "std lends none")]
+pub(crate) fn libc_thread_local() -> String {
+    // SAFETY: this thread's error number lives as long as the thread, and nobody else stores to it.
+    read_elsewhere(unsafe { AtomicI32::from_ptr(libc::__errno_location()) })
+}
+
+struct Lender;
+
+impl Drop for Lender {
+    fn drop(&mut self) {
+        let local = AtomicI32::new(1);
+        println!("{}", read_elsewhere(&local));
+    }
+}
+
+thread_local! {
+    static LENDER: Lender = const { Lender };
+}
+
+/// A local of a thread-local's destructor.
+pub(crate) fn native_stack() -> String {
+    cluster::spawn(0, || LENDER.with(|_| ())).join().unwrap();
+    String::from("went on")
+}
+
+/// A thread-local whose thread has ended.
+#[expect(unsafe_code, reason = "std lends none after the end")]
+pub(crate) fn dead_thread_local() -> String {
+    let address = cluster::spawn(0, || COUNTER.with(|counter| counter.as_ptr() as usize)).join().unwrap();
+    // SAFETY: none; the program is wrong, and the runtime's memory of ended threads stays mapped.
+    read_elsewhere(unsafe { AtomicI32::from_ptr(address as *mut i32) })
+}
+
+/// A file that main mapped, borrowed by a scoped thread on another node.
+#[expect(unsafe_code, reason = "a file can be cut short")]
+pub(crate) fn mapped_file() -> String {
+    let file = std::fs::File::open(std::env::current_exe().unwrap()).unwrap();
+    // SAFETY: nobody changes the program's file.
+    let mapping = unsafe { memmap2::Mmap::map(&file) }.unwrap();
+    let bytes = &mapping[5_000..6_000];
+    println!("address {:p}", bytes);
+    let sum = thread::scope(|scope| {
+        cluster::scoped(scope, cluster::size() - 1, || bytes.iter().map(|byte| u64::from(*byte)).sum::<u64>())
+            .join()
+            .unwrap()
+    });
+    format!("went on with {sum}")
 }
 
 /// A mapping that main made for itself, borrowed by a scoped thread on another node.

@@ -1,6 +1,6 @@
 //! Memory and descriptors that may not be shared: the program is told so, in words.
 
-use crate::harness::{Ended, everywhere};
+use crate::harness::{Ended, everywhere, scenario};
 
 /// stderr names an address on the page of the one that was printed.
 fn names_address(ended: &Ended) -> bool {
@@ -23,8 +23,28 @@ fn stops(name: &str, kind: &str) {
 }
 
 #[test]
-fn a_lent_thread_local() {
-    stops("lent_thread_local", "thread-local");
+fn a_thread_local_of_libc() {
+    stops("libc_thread_local", "thread-local of a library");
+}
+
+#[test]
+fn a_local_of_a_thread_local_s_destructor() {
+    stops("native_stack", "native stack");
+}
+
+#[test]
+fn a_thread_local_of_a_thread_that_has_ended() {
+    for nodes in [2, 3] {
+        let ended = scenario(nodes, "dead_thread_local").finish().with_code(72);
+        let ended = ended.says(&["dstd:", "thread-local, after the end of its thread", "of node 0"]);
+        assert!(names_address(&ended), "the address is not named: {}{}", ended.stdout, ended.stderr);
+        assert!(!ended.stdout.contains("went on"));
+    }
+}
+
+#[test]
+fn a_mapped_file() {
+    stops("mapped_file", "scenarios");
 }
 
 #[test]
