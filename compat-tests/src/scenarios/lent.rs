@@ -85,7 +85,8 @@ pub(crate) fn short_lives() -> String {
         let mut sum = 0;
         for round in 0..EACH {
             let short = thread::Builder::new();
-            let short = dstd::place::on(cluster::nth(own), || short.spawn(move || one_life(own, round)).unwrap());
+            let short =
+                dstd::place::on(cluster::nth(own), || short.spawn(move || one_life(own, round)).unwrap());
             sum += short.join().unwrap();
         }
         sum
@@ -261,11 +262,16 @@ fn in_child(counter: &AtomicU64) -> i32 {
     libc::WEXITSTATUS(status)
 }
 
-/// A page of thread-locals stays where it is needed while its owner does everything else.
+/// On a page of its own.
+#[repr(align(4096))]
+struct Alone(AtomicU32);
+
+/// A page of thread-locals stays where it is needed while its owner does everything else: faults are few.
 pub(crate) fn quiet() -> String {
     const TURNS: usize = 3_000;
     COUNTER.with(|counter| {
-        let done = &AtomicU32::new(0);
+        let alone = Box::new(Alone(AtomicU32::new(0)));
+        let done = &alone.0;
         thread::scope(|scope| {
             let other = cluster::scoped(scope, cluster::size() - 1, || {
                 let mut times = 0_u64;

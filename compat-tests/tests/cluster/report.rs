@@ -79,6 +79,16 @@ fn of_a_run_that_passes() {
     }
 }
 
+/// What libc, std and the kernel keep beside a thread's lent thread-locals is on other pages: the owner faults for
+/// what it touches itself, not for each of its 3000 turns.
+#[test]
+fn of_a_run_that_lends_a_thread_local() {
+    let report = report(scenario(2, "lent_quiet"), 2, 0);
+    let faults = &report["nodes"][0]["faults"];
+    let count: u64 = ["read", "write", "upgrade"].iter().map(|kind| number(&faults[kind])).sum();
+    assert!((1..300).contains(&count), "{faults}");
+}
+
 #[test]
 fn of_a_run_that_exits_elsewhere() {
     let report = report(scenario(2, "exit_last"), 2, 7);

@@ -62,7 +62,8 @@ pub(crate) fn map_peer(node: NodeId, fd: RawFd) -> io::Result<()> {
     let range = Layout::threads(node);
     // SAFETY: the range of another node, of which this process has used no byte yet (HEAP-1).
     unsafe { view(node, &range, ACCESSIBLE, libc::MAP_SHARED) }?;
-    advise(&range, libc::MADV_DONTDUMP)
+    advise(&range, libc::MADV_DONTDUMP)?;
+    no_huge_pages(&range)
 }
 
 /// In a coherence domain, where no touch can be reported: leaves only pages accessible that can be
@@ -97,7 +98,8 @@ pub(super) fn map_own(locals: &Range<u64>) -> io::Result<()> {
         return Ok(());
     }
     // SAFETY: pages of a slot that nobody uses yet.
-    unsafe { view(me, locals, ACCESSIBLE, libc::MAP_SHARED) }
+    unsafe { view(me, locals, ACCESSIBLE, libc::MAP_SHARED) }?;
+    no_huge_pages(locals)
 }
 
 /// Child of a fork: its writes stay its own.
@@ -150,8 +152,21 @@ unsafe fn map(range: &Range<u64>, protection: i32, flags: i32, fd: RawFd, offset
     if mapped == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// Advice on forks and dumps leaves the contents alone.
+/// A huge page of the file would also hold what lies beside the thread-locals, and nobody would notice a touch of
+/// that.
+fn no_huge_pages(range: &Range<u64>) -> io::Result<()> {
+    match advise(range, libc::MADV_NOHUGEPAGE) {
+        // A kernel without huge pages does not know the advice, and needs none.
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Ok(()),
+        other => other,
+    }
+}
+
+/// Advice on forks, dumps and huge pages leaves the contents alone.
 fn advise(range: &Range<u64>, advice: i32) -> io::Result<()> {
+    if range.is_empty() {
+        return Ok(());
+    }
     let (at, len) = (range.start as *mut libc::c_void, (range.end - range.start) as usize);
     // SAFETY: see above; the range is one of ours.
     if unsafe { libc::madvise(at, len, advice) } != 0 { Err(io::Error::last_os_error()) } else { Ok(()) }

@@ -40,6 +40,8 @@ static POOL: Mutex<Pool> = Mutex::new(Pool { free: Vec::new(), detached: VecDequ
 /// How many slots were ever cut.
 static CUT: AtomicU64 = AtomicU64::new(0);
 
+/// How many free slots keep the memory of their stacks.
+const WARM: usize = 32;
 /// How many detached threads are looked at before a new slot is cut.
 const LOOKS: usize = 16;
 
@@ -133,7 +135,21 @@ impl Slot {
 
     /// Its thread was joined, or never started: another one may have it. Runtime code.
     pub(crate) fn give_back(self) {
-        POOL.lock().unwrap_or_else(PoisonError::into_inner).free.push(self);
+        let pool = || POOL.lock().unwrap_or_else(PoisonError::into_inner);
+        let many = pool().free.len() >= WARM;
+        if many {
+            self.shrink();
+        }
+        pool().free.push(self);
+    }
+
+    /// Returns the memory of the native stack to the system. libc wants nothing of it to stay.
+    fn shrink(self) {
+        let (start, bytes) = self.usable();
+        let locals = context::layout().and_then(|layout| layout.locals_beside(start));
+        let end = locals.filter(|locals| !locals.is_empty()).map_or(start + bytes, |locals| locals.start);
+        // SAFETY: private memory of a slot without a thread, which is not in the pool yet.
+        unsafe { libc::madvise(start as *mut libc::c_void, (end - start) as usize, libc::MADV_DONTNEED) };
     }
 
     /// Nobody will join its thread, which may run still. Runtime code.

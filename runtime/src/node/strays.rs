@@ -8,8 +8,8 @@ use dstd_transport::Outbox;
 
 use super::Engine;
 use crate::locals::Slot;
-use crate::record;
 use crate::ship::Op;
+use crate::{context, record};
 
 impl Engine {
     /// A thread of this node touched memory that only `owner` may use.
@@ -37,9 +37,7 @@ fn name_of(kind: Kind, addr: u64) -> String {
     match kind {
         Kind::Private(_) => "private memory of the runtime".to_owned(),
         Kind::ThreadLocal(_) => "a thread-local, after the end of its thread,".to_owned(),
-        _ if record::all().any(|record| record.has_thread_local(addr)) => {
-            "a thread-local of a library or of libc".to_owned()
-        }
+        _ if record::all().any(|record| record.has_thread_local(addr)) => name_of_local(addr).to_owned(),
         Kind::Native(_) if Slot::at(addr).is_some() => "the native stack of a thread".to_owned(),
         _ => std::fs::read_to_string("/proc/self/maps")
             .ok()
@@ -47,6 +45,16 @@ fn name_of(kind: Kind, addr: u64) -> String {
             .map_or("a private mapping (mmap or C library)".to_owned(), |file| {
                 format!("a mapping of {file}")
             }),
+    }
+}
+
+/// A thread-local that cannot be lent.
+fn name_of_local(addr: u64) -> &'static str {
+    let lent = context::slots().is_some_and(|slots| !slots.locals.is_empty());
+    match Slot::at(addr) {
+        _ if !lent => "a thread-local (the program was linked without dstd's script)",
+        Some(_) => "a thread-local of a library or of std",
+        None => "a thread-local of a thread that a library started",
     }
 }
 

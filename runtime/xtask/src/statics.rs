@@ -5,7 +5,7 @@ use crate::symbols::{self, Symbol};
 use crate::verdict::{Verdict, cannot, fail};
 use crate::{cargo, tree};
 
-const SHARED: &[&str] = &[".dstd_data", ".dstd_bss"];
+const SHARED: &[&str] = &[".dstd_data", ".dstd_bss", ".dstd_tls"];
 /// Crates that every program has and that each node has for itself.
 const TOOLCHAIN: &[&str] = &["std", "core", "alloc", "panic_unwind", "std_detect", "addr2line", "gimli"];
 /// Statics of the toolchain that the nodes share on purpose.
@@ -19,6 +19,9 @@ const PROGRAMS_OWN: &[&str] = &[
     "third::FROM_ZERO",
     "third::add::SUM",
 ];
+/// Thread-locals that must be lent, by the start of their names.
+const PROGRAMS_LENT: &[&str] =
+    &["scenarios::lent::COUNTER", "parking_lot_core::parking_lot::with_thread_data"];
 
 /// Checks the build script and a release build of the scenarios.
 pub(crate) fn run(rows: &mut Vec<Row>) -> Verdict {
@@ -55,7 +58,11 @@ fn check_build_script(closure: &[String]) -> Verdict {
 fn missing(shared: &[&Symbol]) -> Vec<String> {
     let is_shared = |name: &str| shared.iter().any(|symbol| symbol.name.split('[').next() == Some(name));
     let missing = PROGRAMS_OWN.iter().filter(|name| !is_shared(name));
-    missing.map(|name| format!("{name} is not shared")).collect()
+    let is_lent = |name: &str| {
+        shared.iter().any(|symbol| symbol.section == ".dstd_tls" && symbol.name.starts_with(name))
+    };
+    let not_lent = PROGRAMS_LENT.iter().filter(|name| !is_lent(name));
+    missing.chain(not_lent).map(|name| format!("{name} is not shared")).collect()
 }
 
 /// Shared statics of crates whose statics are each node's own.
@@ -73,8 +80,18 @@ fn strangers(shared: &[&Symbol], closure: &[String]) -> Vec<String> {
 fn used_by_both(symbols: &[Symbol], closure: &[String]) -> Vec<String> {
     let foreign = |name: &str| !name.starts_with("dstd_") && closure.iter().any(|private| private == name);
     let writable = |section: &str| {
-        [".data", ".bss", ".dstd_own_data", ".dstd_own_bss", ".tdata", ".tbss", ".dstd_tls"]
-            .contains(&section)
+        [
+            ".data",
+            ".bss",
+            ".dstd_own_data",
+            ".dstd_own_bss",
+            ".tdata",
+            ".tbss",
+            ".dstd_own_tdata",
+            ".dstd_own_tbss",
+            ".dstd_tls",
+        ]
+        .contains(&section)
     };
     let found = symbols.iter().filter(|symbol| foreign(symbol.crate_name()) && writable(&symbol.section));
     found.map(|symbol| format!("{} is a static of a crate that programs may use, too", symbol.name)).collect()
@@ -95,12 +112,13 @@ mod tests {
             symbol("dstd_runtime::context::ME", ".dstd_bss"),
             symbol("std::io::stdio::STDOUT", ".dstd_data"),
             symbol("std::panicking::HOOK", ".dstd_data"),
+            symbol("std::thread::current::ID", ".dstd_tls"),
             symbol("third::FROM_ZERO", ".dstd_bss"),
             symbol("libc::CACHE", ".bss"),
         ];
-        let shared: Vec<&Symbol> = symbols[..4].iter().collect();
-        assert_eq!(strangers(&shared, &closure).len(), 2);
+        let shared: Vec<&Symbol> = symbols[..5].iter().collect();
+        assert_eq!(strangers(&shared, &closure).len(), 3);
         assert_eq!(used_by_both(&symbols, &closure).len(), 1);
-        assert_eq!(missing(&shared).len(), PROGRAMS_OWN.len() - 1);
+        assert_eq!(missing(&shared).len(), PROGRAMS_OWN.len() - 1 + PROGRAMS_LENT.len());
     }
 }
