@@ -198,9 +198,13 @@ impl Drop for Last {
     fn drop(&mut self) {
         let count = &self.0;
         let node = self.2;
+        let mut local = [0; 600];
         thread::scope(|scope| {
             cluster::scoped(scope, node, || count.fetch_add(5, Ordering::SeqCst));
+            let local = &mut local;
+            cluster::scoped(scope, node, move || local.fill(node));
         });
+        assert_eq!(local, [node; 600]);
         if let Some(seen) = self.1.take() {
             seen.fetch_add(self.0.load(Ordering::SeqCst), Ordering::SeqCst);
         }
@@ -211,7 +215,7 @@ thread_local! {
     static LAST: RefCell<Option<Last>> = const { RefCell::new(None) };
 }
 
-/// A thread-local's destructor lends the thread-local itself.
+/// A thread-local's destructor lends the thread-local itself, and its own locals.
 pub(crate) fn destructor() -> String {
     let seen = Arc::new(AtomicU32::new(0));
     for i in 0..cluster::size() {

@@ -3,6 +3,7 @@
 //! The address goes to stdout first, so that a test can compare it with what is reported.
 
 use dstd::thread;
+use std::ffi::c_void;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
 use crate::cluster;
@@ -27,22 +28,22 @@ pub(crate) fn libc_thread_local() -> String {
     read_elsewhere(unsafe { AtomicI32::from_ptr(libc::__errno_location()) })
 }
 
-struct Lender;
-
-impl Drop for Lender {
-    fn drop(&mut self) {
-        let local = AtomicI32::new(1);
-        println!("{}", read_elsewhere(&local));
-    }
+extern "C" fn lend_a_local(_: *mut c_void) {
+    let local = AtomicI32::new(1);
+    println!("{}", read_elsewhere(&local));
 }
 
-thread_local! {
-    static LENDER: Lender = const { Lender };
-}
-
-/// A local of a thread-local's destructor.
+/// A local of the destructor of a C library's thread-specific value.
+#[expect(unsafe_code, reason = "std's thread-locals are others")]
 pub(crate) fn native_stack() -> String {
-    cluster::spawn(0, || LENDER.with(|_| ())).join().unwrap();
+    let mut key = 0;
+    // SAFETY: the key is writable.
+    assert_eq!(unsafe { libc::pthread_key_create(&raw mut key, Some(lend_a_local)) }, 0);
+    let thread = cluster::spawn(0, move || {
+        // SAFETY: the key was made above; any value but null has the destructor run.
+        unsafe { libc::pthread_setspecific(key, core::ptr::without_provenance(1)) }
+    });
+    assert_eq!(thread.join().unwrap(), 0);
     String::from("went on")
 }
 

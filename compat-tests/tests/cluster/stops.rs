@@ -28,7 +28,7 @@ fn a_thread_local_of_libc() {
 }
 
 #[test]
-fn a_local_of_a_thread_local_s_destructor() {
+fn a_local_on_a_native_stack() {
     stops("native_stack", "native stack");
 }
 

@@ -5,6 +5,12 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::fatal::{self, stop};
 
+/// The address of a function of libc, or null.
+pub(super) fn look_up(name: &CStr) -> *mut c_void {
+    // SAFETY: the name is a C string; RTLD_NEXT skips the executable, where ours is.
+    unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) }
+}
+
 /// A function behind ours, looked up once.
 pub(crate) struct Next {
     name: &'static CStr,
@@ -22,8 +28,7 @@ impl Next {
         if !found.is_null() {
             return found;
         }
-        // SAFETY: the name is a C string; RTLD_NEXT skips the executable, where ours is.
-        let found = unsafe { libc::dlsym(libc::RTLD_NEXT, self.name.as_ptr()) };
+        let found = look_up(self.name);
         if found.is_null() {
             stop!(fatal::CANNOT, "libc has no {:?}: is this program linked statically?", self.name);
         }

@@ -6,9 +6,10 @@
 //! *Why not safe code*: C signatures, and the switch of stacks.
 
 use core::ffi::{c_int, c_void};
+use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 
-use super::next::Next;
+use super::next::{Next, look_up};
 use crate::fatal::{self, stop};
 use crate::locals::{self, Slot};
 use crate::stack::{UserStack, dstd_stack_enter, on_native};
@@ -160,9 +161,33 @@ extern "C-unwind" fn run(begin: *mut c_void) -> *mut c_void {
     at_thread_end();
     // SAFETY: the stack belongs to this thread alone; the record's word is its own.
     let result = unsafe { dstd_stack_enter(start, argument, top, record.native_sp()) };
-    // The thread is back on its native stack: its thread-locals are dropped here.
+    if drop_thread_locals().is_some() {
+        // User code once more: it may lend its locals.
+        // SAFETY: as above.
+        unsafe { dstd_stack_enter(destructors, core::ptr::null_mut(), top, record.native_sp()) };
+    }
+    // The thread is back on its native stack.
     record.leave_user_stack();
     result
+}
+
+/// libc's function that drops the thread-locals of the running thread, which it calls itself at the end of a
+/// thread. A private matter of glibc: where it is missing, destructors run on the native stack.
+fn drop_thread_locals() -> Option<unsafe extern "C" fn()> {
+    static FOUND: OnceLock<Option<unsafe extern "C" fn()>> = OnceLock::new();
+    *FOUND.get_or_init(|| {
+        let found = look_up(c"__call_tls_dtors");
+        // SAFETY: in glibc the function of this name has this type; null is `None`.
+        unsafe { core::mem::transmute::<*mut c_void, Option<unsafe extern "C" fn()>>(found) }
+    })
+}
+
+extern "C-unwind" fn destructors(_: *mut c_void) -> *mut c_void {
+    if let Some(call) = drop_thread_locals() {
+        // SAFETY: the thread's own code has returned; libc finds nothing left when it does the same.
+        unsafe { call() };
+    }
+    core::ptr::null_mut()
 }
 
 /// Gives a record to a thread that was not started here: before the other nodes were joined, by
@@ -176,7 +201,6 @@ pub(super) fn attach_late() -> &'static record::Record {
 
 /// Has the record taken away after the thread's thread-locals are dropped.
 fn at_thread_end() {
-    use std::sync::OnceLock;
     static KEY: OnceLock<libc::pthread_key_t> = OnceLock::new();
     let _runtime = alloc::enter();
     let key = *KEY.get_or_init(|| {
