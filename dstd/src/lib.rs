@@ -34,7 +34,7 @@
 //! package.
 //!
 //! # Differences from std
-//! - What belongs to an operating system stays with the node that has it: thread-local variables,
+//! - What belongs to an operating system stays with the node that has it:
 //!   `Instant`s and descriptors of files and sockets. Statics of the program are one variable for all
 //!   nodes.
 //! - `process::exit` ends the program on all nodes, on whichever it is called.

@@ -88,7 +88,7 @@ pub(crate) fn detach() {
         record.tls[0].store(0, Ordering::Relaxed);
         record.tls[1].store(0, Ordering::Relaxed);
         record.native_sp.set(0);
-        // Thread-locals were dropped on the native stack: nothing uses this one any more.
+        // The thread is on its native stack for good: nothing uses this one any more.
         if let Some(stack) = record.stack.take()
             // In a forked child the pool's lock may be held for ever.
             && !crate::context::is_child()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::harness::{BIG_TLS, SCENARIOS, alone, direct, program, scenario};
+use crate::harness::{BIG_TLS, SCENARIOS, alone, direct, launch, program, scenario};
 
 macro_rules! scenarios {
     ($($name:ident)*) => {
@@ -80,6 +80,7 @@ fn a_program_with_large_thread_locals_starts() {
     alone(BIG_TLS, nothing).finish().ok("bigtls");
     for nodes in [1, 2, 3] {
         program(nodes, BIG_TLS, nothing).finish().ok("bigtls");
+        launch(["-n", &nodes.to_string()], [BIG_TLS]).finish().ok("bigtls");
     }
 }
 

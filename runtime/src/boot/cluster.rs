@@ -303,7 +303,8 @@ fn start_threads(
     });
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let sharing = if cores > 2 * usize::from(context.layout.nodes()) { Cores::Enough } else { Cores::Shared };
-    std::thread::Builder::new().name("dstd-engine".to_owned()).spawn(move || {
+    let thread = std::thread::Builder::new().stack_size(identity::runtime_stack_bytes());
+    thread.name("dstd-engine".to_owned()).spawn(move || {
         let _runtime = alloc::enter();
         let _guard = fatal::StopOnUnwind;
         let engine = Engine::new(context, memory, sender, event);

@@ -22,6 +22,12 @@ pub(crate) fn tls_bytes() -> u64 {
     bytes
 }
 
+/// A runtime thread's stack, on which libc also puts the thread-locals.
+pub(crate) fn runtime_stack_bytes() -> usize {
+    const STACK_BYTES: usize = 2 << 20;
+    STACK_BYTES + tls_bytes() as usize
+}
+
 /// The blocks of thread-locals that every thread has.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct Tls {

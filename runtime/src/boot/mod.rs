@@ -14,5 +14,5 @@ mod links;
 mod native;
 mod start;
 
-pub(crate) use identity::{Tls, tls, tls_bytes};
+pub(crate) use identity::{Tls, runtime_stack_bytes, tls, tls_bytes};
 pub(crate) use start::__libc_start_main;

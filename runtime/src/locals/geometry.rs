@@ -9,8 +9,7 @@ use crate::boot::{Tls, tls};
 use crate::fatal::{self, stop};
 use crate::{record, statics};
 
-/// The native stack proper: thread-locals' destructors, signal handlers and the runtime run here.
-/// Untouched pages cost nothing.
+/// The native stack proper: the runtime and destructors of pthread keys run here. Untouched pages cost nothing.
 const STACK_BYTES: u64 = 1 << 20;
 /// The least that a slot has: a stack, and room for thread-locals in steps of the same size.
 pub(super) const SLOT_BYTES_MIN: u64 = 2 * STACK_BYTES;

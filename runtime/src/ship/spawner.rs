@@ -17,7 +17,7 @@ use super::{Job, Op, Task, call, environment, wire};
 use crate::fatal::{self, stop};
 use crate::node::{Request, Shipped};
 use crate::stack::on_native;
-use crate::{alloc, context, record};
+use crate::{alloc, boot, context, record};
 
 /// The signal mask with which the process started: that of every user thread.
 static SIGNALS: OnceLock<libc::sigset_t> = OnceLock::new();
@@ -28,7 +28,8 @@ static SIGNALS: OnceLock<libc::sigset_t> = OnceLock::new();
 /// When the thread cannot be made.
 pub(crate) fn start(tasks: Receiver<Task>, signals: libc::sigset_t) -> io::Result<()> {
     SIGNALS.get_or_init(|| signals);
-    std::thread::Builder::new().name("dstd-spawner".to_owned()).spawn(move || {
+    let thread = std::thread::Builder::new().stack_size(boot::runtime_stack_bytes());
+    thread.name("dstd-spawner".to_owned()).spawn(move || {
         let _runtime = alloc::enter();
         let _guard = fatal::StopOnUnwind;
         // It also runs user code: exit handlers, and std's part of starting a thread.
