@@ -104,7 +104,7 @@ fn one_life(own: usize, round: u64) -> u64 {
         let plain = PLAIN.replace(round);
         let seen = thread::scope(|scope| {
             // The other node keeps the page: it reads, or writes last.
-            let reads = round % 2 == 0;
+            let reads = round.is_multiple_of(2);
             let other = cluster::scoped(scope, own + 1, move || {
                 if reads { counter.load(Ordering::Relaxed) } else { counter.fetch_add(1, Ordering::Relaxed) }
             });

@@ -24,8 +24,10 @@ fn read_elsewhere(number: &AtomicI32) -> String {
 /// A thread-local of libc.
 #[expect(unsafe_code, reason = "std lends none")]
 pub(crate) fn libc_thread_local() -> String {
+    // SAFETY: takes nothing.
+    let number = unsafe { libc::__errno_location() };
     // SAFETY: this thread's error number lives as long as the thread, and nobody else stores to it.
-    read_elsewhere(unsafe { AtomicI32::from_ptr(libc::__errno_location()) })
+    read_elsewhere(unsafe { AtomicI32::from_ptr(number) })
 }
 
 extern "C" fn lend_a_local(_: *mut c_void) {
