@@ -35,6 +35,7 @@ mod reads;
 mod stacks;
 mod statics;
 mod stops;
+mod thread_memory;
 mod threads;
 mod waiting;
 
@@ -117,6 +118,7 @@ const SCENARIOS: &[(&str, Run)] = &[
     ("foreign_directory", descriptors::foreign_directory),
     ("detached", endings::detached),
     ("connections", connections::connections),
+    ("thread_memory", thread_memory::reused),
     ("lent_counter", lent::counter),
     ("lent_waits", lent::waits),
     ("lent_short_lives", lent::short_lives),

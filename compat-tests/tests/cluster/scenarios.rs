@@ -48,7 +48,7 @@ scenarios! {
     fresh_neighbours fresh_read_ahead stack_guards stack_sizes
     pthread_exit shared_futex forked_exit large_foreign_drops directory_race foreign_directory
     detached connections
-    lent_counter lent_waits lent_short_lives lent_detached lent_large lent_owned lent_destructor lent_forked
+    thread_memory lent_counter lent_waits lent_short_lives lent_detached lent_large lent_owned lent_destructor lent_forked
     lent_quiet
     parking_lot_mutex parking_lot_rwlock parking_lot_condvar parking_lot_timeouts
     rayon_at_home rayon_spread
