@@ -36,9 +36,26 @@ path = "main.rs"
 dstd = { default-features = false, path = "#;
 
 const SOURCE: &str = r#"
-use dstd::place;
+use dstd::{place, thread};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+thread_local! {
+    static LENT: AtomicU32 = const { AtomicU32::new(0) };
+}
+
+/// A thread on the last node counts in main's thread-local.
+fn lend() {
+    let last = place::nodes().last().expect("there is a node");
+    LENT.with(|lent| {
+        place::on(last, || thread::scope(|scope| drop(scope.spawn(|| lent.fetch_add(1, Ordering::SeqCst)))));
+        assert_eq!(lent.load(Ordering::SeqCst), 1);
+    });
+}
 
 fn main() {
+    if std::env::args().any(|word| word == "lend") {
+        lend();
+    }
     let nodes = place::nodes().len();
     let threads: Vec<_> = place::nodes().map(|node| place::spawn_on(node, move || node)).collect();
     for (thread, node) in threads.into_iter().zip(place::nodes()) {
@@ -83,6 +100,9 @@ fn a_program_of_gnu_ld_runs_on_several_nodes_only_with_statics_of_its_own() {
     let refused = program(2, &built, NOTHING).finish().with_code(REFUSED);
     assert_eq!(refused.says(&["statics", "rust-lld", "--private-statics"]).stdout, "");
     program(2, &built, NOTHING).option("--private-statics").finish().ok("built");
+    alone(&built, ["lend"]).finish().ok("built");
+    let stopped = program(2, &built, ["lend"]).option("--private-statics").finish().with_code(REFUSED);
+    assert_eq!(stopped.says(&["thread-local", "without dstd's script"]).stdout, "");
 }
 
 #[test]
