@@ -143,6 +143,12 @@ pub struct Controller {
     deadline: Instant,
 }
 
+impl std::os::fd::AsFd for Controller {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
 impl Controller {
     /// Connects to the launcher and authenticates both ends.
     ///

@@ -5,7 +5,7 @@
 use core::ffi::{c_char, c_int, c_void};
 use std::io;
 use std::ops::Range;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::sync::mpsc::channel;
 
 use dstd_addr::{Layout, NodeId};
@@ -95,6 +95,9 @@ pub(super) fn join(environment: &NodeEnv, config: Config, program: Program) {
     start_threads(context, memory, transport).unwrap_or_else(|error| {
         give_up(&mut controller, fatal::CANNOT, &format!("cannot start the engine: {error}"))
     });
+    if let Err(error) = interpose::fd::keep_private(controller.as_fd()) {
+        give_up(&mut controller, fatal::CANNOT, &format!("cannot list the descriptors: {error}"));
+    }
     context::publish();
     ready(&mut controller, stats);
     drop(controller);

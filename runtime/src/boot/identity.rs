@@ -10,6 +10,8 @@ use dstd_addr::{
     STACKS_OFFSET,
 };
 
+use crate::interpose;
+
 /// Size of the thread-locals of the program and its libraries.
 pub(crate) fn tls_bytes() -> u64 {
     static KNOWN: AtomicU64 = AtomicU64::new(0);
@@ -63,12 +65,12 @@ fn fnv(seed: u64, bytes: &[u8]) -> u64 {
     bytes.iter().fold(start, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
-/// Where things lie by this build's layout.
+/// Where things lie by this build's layout, and how descriptors are numbered.
 pub(super) fn layout_words(heap_bytes: u64) -> [u64; 4] {
     [
         GLOBAL_BASE ^ PARTITION_BYTES ^ u64::from(NODES_MAX),
         PRIVATE_BASE ^ ALIAS_BASE ^ HEAP_BYTES_MAX,
-        NATIVE_TOP ^ STACKS_OFFSET,
+        NATIVE_TOP ^ STACKS_OFFSET ^ u64::from(interpose::fd::count_each()),
         heap_bytes,
     ]
 }

@@ -31,6 +31,9 @@ pub(crate) unsafe extern "C" fn syscall(
     e: usize,
     f: usize,
 ) -> c_long {
+    if super::fd::refuses_call(number) {
+        return result_of(-(libc::ENOSYS as isize));
+    }
     if number == libc::SYS_futex
         && let Some((context, _)) = context::home(a as u64)
         && context.direct

@@ -9,8 +9,9 @@ use dstd_transport::{CloseReason, Outbox};
 
 use super::{Engine, ShipState};
 use crate::fatal::{self, stop};
+use crate::interpose::fd::ServedCall;
 use crate::record::Wait;
-use crate::ship::{Op, Task};
+use crate::ship::{Op, Task, give_call};
 use crate::{context, raw};
 
 /// How far the orderly end of the program has come.
@@ -127,6 +128,11 @@ impl Engine {
             Op::AskHandle => self.hand_over(Task::AskHandle { from, id, answer: arg }),
             Op::Environment => self.hand_over(Task::Environment { from, id, body: body.to_vec() }),
             Op::Follow => self.hand_over(Task::Follow { from, id, body: body.to_vec() }),
+            Op::Descriptor => {
+                if !give_call(ServedCall { from, id, body: body.to_vec() }) {
+                    self.hand_over(Task::Serve);
+                }
+            }
             Op::Exit => self.hand_over(Task::Exit { origin: from, code: arg as u32 as i32 }),
             Op::Spawned => self.spawned(id, arg),
             Op::Ended => self.ended(id, body),

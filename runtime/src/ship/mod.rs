@@ -17,6 +17,7 @@ mod job;
 mod op;
 mod placement;
 mod remote;
+mod service;
 mod spawner;
 mod wire;
 
@@ -27,6 +28,7 @@ pub(crate) use op::{Op, Task};
 pub(crate) use placement::{choose, here, nodes, parallelism};
 pub(crate) use placement::{set_parallelism, thread_ended, thread_started};
 pub(crate) use remote::{Remote, spawn};
+pub(crate) use service::give as give_call;
 pub(crate) use spawner::start as start_spawner;
 
 use core::sync::atomic::{AtomicU64, Ordering};

@@ -37,12 +37,14 @@ pub(crate) enum Op {
     Environment = 12,
     /// From node 0: make that change; answered by `Ended`.
     Follow = 13,
+    /// Make the call on a descriptor in the body; answered by `Ended`.
+    Descriptor = 20,
 }
 
 impl Op {
     /// The operation with this number.
     pub(crate) fn from_wire(op: u16) -> Option<Op> {
-        const ALL: [Op; 13] = [
+        const ALL: [Op; 14] = [
             Op::Spawn,
             Op::Spawned,
             Op::Ended,
@@ -56,6 +58,7 @@ impl Op {
             Op::ThisIs,
             Op::Environment,
             Op::Follow,
+            Op::Descriptor,
         ];
         ALL.into_iter().find(|known| *known as u16 == op)
     }
@@ -64,13 +67,45 @@ impl Op {
 /// Work that may block, for the spawner thread.
 #[derive(Debug)]
 pub(crate) enum Task {
-    Spawn { from: NodeId, id: u64, body: Vec<u8> },
-    Call { from: NodeId, id: u64, body: Vec<u8> },
-    Detach { id: u64 },
-    AskHandle { from: NodeId, id: u64, answer: u64 },
-    Environment { from: NodeId, id: u64, body: Vec<u8> },
-    Follow { from: NodeId, id: u64, body: Vec<u8> },
-    Exit { origin: NodeId, code: i32 },
-    Leave { id: u64, arg: u64 },
-    DropResult { shipped: Arc<Shipped> },
+    Spawn {
+        from: NodeId,
+        id: u64,
+        body: Vec<u8>,
+    },
+    Call {
+        from: NodeId,
+        id: u64,
+        body: Vec<u8>,
+    },
+    Detach {
+        id: u64,
+    },
+    AskHandle {
+        from: NodeId,
+        id: u64,
+        answer: u64,
+    },
+    Environment {
+        from: NodeId,
+        id: u64,
+        body: Vec<u8>,
+    },
+    Follow {
+        from: NodeId,
+        id: u64,
+        body: Vec<u8>,
+    },
+    Exit {
+        origin: NodeId,
+        code: i32,
+    },
+    Leave {
+        id: u64,
+        arg: u64,
+    },
+    /// One more thread for calls on descriptors.
+    Serve,
+    DropResult {
+        shipped: Arc<Shipped>,
+    },
 }

@@ -13,7 +13,7 @@ use dstd_addr::NodeId;
 
 use super::call::Work;
 use super::remote::push;
-use super::{Job, Op, Task, call, environment, wire};
+use super::{Job, Op, Task, call, environment, service, wire};
 use crate::fatal::{self, stop};
 use crate::node::{Request, Shipped};
 use crate::stack::on_native;
@@ -75,6 +75,7 @@ fn perform(task: Task, handles: &mut HashMap<u64, Thread>) {
             answer(from, Op::Ended, id, Vec::new());
         }
         Task::Exit { origin, code } => call::give(Work::Exit { origin, code }),
+        Task::Serve => service::grow(),
         Task::DropResult { shipped } => call::give(Work::Drop(shipped)),
         Task::Leave { id, arg } => {
             let user = alloc::leave();

@@ -1,17 +1,17 @@
 //! libc's functions on descriptors, as the program and its libraries call them.
 //!
-//! Each behaves as the system call of its name, with `errno`, unless a descriptor is another node's. They
-//! are no cancellation points. They neither allocate nor lock: runtime threads call them, too.
-
-use core::ptr;
+//! Each behaves as the system call of its name, with `errno`; when a descriptor is another node's, it is made there
+//! (`elsewhere`) or refused. They are no cancellation points. On own descriptors they neither allocate nor lock: runtime
+//! threads call them, too.
 
 use libc::{
     c_char, c_int, c_uint, c_ulong, c_void, dev_t, epoll_event, gid_t, iovec, itimerspec, mmsghdr, mode_t,
-    msghdr, nfds_t, off_t, off64_t, pollfd, sigset_t, size_t, sockaddr, socklen_t, ssize_t, stat, timespec,
-    uid_t,
+    msghdr, off_t, off64_t, sigset_t, size_t, sockaddr, socklen_t, ssize_t, stat, timespec, uid_t,
 };
 
-use super::foreign::{is_foreign, own, refused};
+use super::elsewhere::{self, Call};
+use super::foreign::{is_apart, is_foreign, refused};
+use super::pinned;
 use super::settle::settled;
 use crate::raw;
 
@@ -39,12 +39,17 @@ pub(in crate::interpose) fn fail(errno: c_int) -> isize {
 }
 
 /// Functions that are the system call named behind them; those parameters that are descriptors stand in front, in brackets.
+/// A name behind `at` is that of the call at another node's descriptor.
 macro_rules! system_calls {
-    ($($name:ident = $number:ident $([$fd:ident])+ ($($arg:ident: $type:ty),*) -> $result:ty;)*) => {$(
+    ($($name:ident = $number:ident $(at $call:ident)? $([$fd:ident])+ ($($arg:ident: $type:ty),*) -> $result:ty;)*) => {$(
         #[unsafe(no_mangle)]
         unsafe extern "C" fn $name($($fd: c_int,)+ $($arg: $type),*) -> $result {
-            if $(refused($fd, stringify!($name)))||+ {
-                return fail(libc::EBADF) as $result;
+            if $(is_foreign($fd))||+ {
+                let args = [$($fd as usize,)+ $($arg as usize),*];
+                // SAFETY: the caller keeps the rules of the libc function.
+                return unsafe {
+                    elsewhere::call(stringify!($name), at_owner!($($call)?), &[$($fd),+], args) as $result
+                };
             }
             // SAFETY: the caller keeps the rules of the libc function, which are those of the system call.
             unsafe { call(libc::$number, [$($fd as usize,)+ $($arg as usize),*]) as $result }
@@ -52,76 +57,83 @@ macro_rules! system_calls {
     )*};
 }
 
+/// The call at another node's descriptor, if there is one.
+macro_rules! at_owner {
+    () => {
+        None
+    };
+    ($call:ident) => {
+        Some(Call::$call)
+    };
+}
+pub(super) use at_owner;
+
 system_calls! {
-    read = SYS_read [fd] (to: *mut c_void, len: size_t) -> ssize_t;
-    write = SYS_write [fd] (from: *const c_void, len: size_t) -> ssize_t;
-    readv = SYS_readv [fd] (to: *const iovec, count: c_int) -> ssize_t;
-    writev = SYS_writev [fd] (from: *const iovec, count: c_int) -> ssize_t;
-    pread = SYS_pread64 [fd] (to: *mut c_void, len: size_t, at: off_t) -> ssize_t;
-    pread64 = SYS_pread64 [fd] (to: *mut c_void, len: size_t, at: off64_t) -> ssize_t;
-    pwrite = SYS_pwrite64 [fd] (from: *const c_void, len: size_t, at: off_t) -> ssize_t;
-    pwrite64 = SYS_pwrite64 [fd] (from: *const c_void, len: size_t, at: off64_t) -> ssize_t;
-    preadv = SYS_preadv [fd] (to: *const iovec, count: c_int, at: off_t) -> ssize_t;
-    preadv64 = SYS_preadv [fd] (to: *const iovec, count: c_int, at: off64_t) -> ssize_t;
-    pwritev = SYS_pwritev [fd] (from: *const iovec, count: c_int, at: off_t) -> ssize_t;
-    pwritev64 = SYS_pwritev [fd] (from: *const iovec, count: c_int, at: off64_t) -> ssize_t;
+    read = SYS_read at Read [fd] (to: *mut c_void, len: size_t) -> ssize_t;
+    write = SYS_write at Write [fd] (from: *const c_void, len: size_t) -> ssize_t;
+    readv = SYS_readv at ReadVector [fd] (to: *const iovec, count: c_int) -> ssize_t;
+    writev = SYS_writev at WriteVector [fd] (from: *const iovec, count: c_int) -> ssize_t;
+    pread = SYS_pread64 at ReadAt [fd] (to: *mut c_void, len: size_t, at: off_t) -> ssize_t;
+    pread64 = SYS_pread64 at ReadAt [fd] (to: *mut c_void, len: size_t, at: off64_t) -> ssize_t;
+    pwrite = SYS_pwrite64 at WriteAt [fd] (from: *const c_void, len: size_t, at: off_t) -> ssize_t;
+    pwrite64 = SYS_pwrite64 at WriteAt [fd] (from: *const c_void, len: size_t, at: off64_t) -> ssize_t;
+    preadv = SYS_preadv at ReadVectorAt [fd] (to: *const iovec, count: c_int, at: off_t) -> ssize_t;
+    preadv64 = SYS_preadv at ReadVectorAt [fd] (to: *const iovec, count: c_int, at: off64_t) -> ssize_t;
+    pwritev = SYS_pwritev at WriteVectorAt [fd] (from: *const iovec, count: c_int, at: off_t) -> ssize_t;
+    pwritev64 = SYS_pwritev at WriteVectorAt [fd] (from: *const iovec, count: c_int, at: off64_t) -> ssize_t;
 
-    close = SYS_close [fd] () -> c_int;
-    dup2 = SYS_dup2 [fd][to] () -> c_int;
-    dup3 = SYS_dup3 [fd][to] (flags: c_int) -> c_int;
-    ioctl = SYS_ioctl [fd] (request: c_ulong, arg: *mut c_void) -> c_int;
+    close = SYS_close at Close [fd] () -> c_int;
+    dup2 = SYS_dup2 at DuplicateTo [fd][to] () -> c_int;
+    dup3 = SYS_dup3 at DuplicateToWith [fd][to] (flags: c_int) -> c_int;
+    ioctl = SYS_ioctl at Ioctl [fd] (request: c_ulong, arg: *mut c_void) -> c_int;
 
-    lseek = SYS_lseek [fd] (offset: off_t, whence: c_int) -> off_t;
-    lseek64 = SYS_lseek [fd] (offset: off64_t, whence: c_int) -> off64_t;
-    fstat = SYS_fstat [fd] (to: *mut stat) -> c_int;
-    fstat64 = SYS_fstat [fd] (to: *mut stat) -> c_int;
-    fsync = SYS_fsync [fd] () -> c_int;
-    fdatasync = SYS_fdatasync [fd] () -> c_int;
-    ftruncate = SYS_ftruncate [fd] (len: off_t) -> c_int;
-    ftruncate64 = SYS_ftruncate [fd] (len: off64_t) -> c_int;
-    fallocate = SYS_fallocate [fd] (mode: c_int, at: off_t, len: off_t) -> c_int;
-    fallocate64 = SYS_fallocate [fd] (mode: c_int, at: off64_t, len: off64_t) -> c_int;
-    flock = SYS_flock [fd] (operation: c_int) -> c_int;
-    fchmod = SYS_fchmod [fd] (mode: mode_t) -> c_int;
-    fchown = SYS_fchown [fd] (owner: uid_t, group: gid_t) -> c_int;
+    lseek = SYS_lseek at Seek [fd] (offset: off_t, whence: c_int) -> off_t;
+    lseek64 = SYS_lseek at Seek [fd] (offset: off64_t, whence: c_int) -> off64_t;
+    fstat = SYS_fstat at Stat [fd] (to: *mut stat) -> c_int;
+    fstat64 = SYS_fstat at Stat [fd] (to: *mut stat) -> c_int;
+    fsync = SYS_fsync at Sync [fd] () -> c_int;
+    fdatasync = SYS_fdatasync at SyncData [fd] () -> c_int;
+    ftruncate = SYS_ftruncate at SetLength [fd] (len: off_t) -> c_int;
+    ftruncate64 = SYS_ftruncate at SetLength [fd] (len: off64_t) -> c_int;
+    fallocate = SYS_fallocate at Allocate [fd] (mode: c_int, at: off_t, len: off_t) -> c_int;
+    fallocate64 = SYS_fallocate at Allocate [fd] (mode: c_int, at: off64_t, len: off64_t) -> c_int;
+    flock = SYS_flock at Lock [fd] (operation: c_int) -> c_int;
+    fchmod = SYS_fchmod at SetMode [fd] (mode: mode_t) -> c_int;
+    fchown = SYS_fchown at SetOwner [fd] (owner: uid_t, group: gid_t) -> c_int;
 
-    fstatat = SYS_newfstatat [dir] (path: *const c_char, to: *mut stat, flags: c_int) -> c_int;
-    fstatat64 = SYS_newfstatat [dir] (path: *const c_char, to: *mut stat, flags: c_int) -> c_int;
-    statx = SYS_statx [dir] (path: *const c_char, flags: c_int, mask: c_uint, to: *mut libc::statx) -> c_int;
+    fstatat = SYS_newfstatat at StatAt [dir] (path: *const c_char, to: *mut stat, flags: c_int) -> c_int;
+    fstatat64 = SYS_newfstatat at StatAt [dir] (path: *const c_char, to: *mut stat, flags: c_int) -> c_int;
+    statx = SYS_statx at StatX [dir] (path: *const c_char, flags: c_int, mask: c_uint, to: *mut libc::statx) -> c_int;
     unlinkat = SYS_unlinkat [dir] (path: *const c_char, flags: c_int) -> c_int;
     mkdirat = SYS_mkdirat [dir] (path: *const c_char, mode: mode_t) -> c_int;
     mknodat = SYS_mknodat [dir] (path: *const c_char, mode: mode_t, device: dev_t) -> c_int;
     readlinkat = SYS_readlinkat [dir] (path: *const c_char, to: *mut c_char, len: size_t) -> ssize_t;
 
-    sendfile = SYS_sendfile [to][from] (at: *mut off_t, len: size_t) -> ssize_t;
-    sendfile64 = SYS_sendfile [to][from] (at: *mut off64_t, len: size_t) -> ssize_t;
+    sendfile = SYS_sendfile at SendFile [to][from] (at: *mut off_t, len: size_t) -> ssize_t;
+    sendfile64 = SYS_sendfile at SendFile [to][from] (at: *mut off64_t, len: size_t) -> ssize_t;
 
-    sendto = SYS_sendto [fd] (
+    sendto = SYS_sendto at SendTo [fd] (
         from: *const c_void, len: size_t, flags: c_int, to: *const sockaddr, to_len: socklen_t
     ) -> ssize_t;
-    recvfrom = SYS_recvfrom [fd] (
+    recvfrom = SYS_recvfrom at ReceiveFrom [fd] (
         to: *mut c_void, len: size_t, flags: c_int, from: *mut sockaddr, from_len: *mut socklen_t
     ) -> ssize_t;
     // The two arguments that these lack are 0 in the system call.
-    send = SYS_sendto [fd] (from: *const c_void, len: size_t, flags: c_int) -> ssize_t;
-    recv = SYS_recvfrom [fd] (to: *mut c_void, len: size_t, flags: c_int) -> ssize_t;
-    sendmsg = SYS_sendmsg [fd] (message: *const msghdr, flags: c_int) -> ssize_t;
+    send = SYS_sendto at SendTo [fd] (from: *const c_void, len: size_t, flags: c_int) -> ssize_t;
+    recv = SYS_recvfrom at ReceiveFrom [fd] (to: *mut c_void, len: size_t, flags: c_int) -> ssize_t;
     sendmmsg = SYS_sendmmsg [fd] (messages: *mut mmsghdr, count: c_uint, flags: c_int) -> c_int;
     recvmmsg = SYS_recvmmsg [fd] (
         messages: *mut mmsghdr, count: c_uint, flags: c_int, timeout: *mut timespec
     ) -> c_int;
-    listen = SYS_listen [fd] (backlog: c_int) -> c_int;
-    connect = SYS_connect [fd] (to: *const sockaddr, len: socklen_t) -> c_int;
-    bind = SYS_bind [fd] (to: *const sockaddr, len: socklen_t) -> c_int;
-    shutdown = SYS_shutdown [fd] (how: c_int) -> c_int;
-    getsockopt = SYS_getsockopt [fd] (
+    listen = SYS_listen at Listen [fd] (backlog: c_int) -> c_int;
+    connect = SYS_connect at Connect [fd] (to: *const sockaddr, len: socklen_t) -> c_int;
+    bind = SYS_bind at Bind [fd] (to: *const sockaddr, len: socklen_t) -> c_int;
+    shutdown = SYS_shutdown at Shutdown [fd] (how: c_int) -> c_int;
+    getsockopt = SYS_getsockopt at GetOption [fd] (
         level: c_int, name: c_int, value: *mut c_void, len: *mut socklen_t
     ) -> c_int;
-    setsockopt = SYS_setsockopt [fd] (
-        level: c_int, name: c_int, value: *const c_void, len: socklen_t
-    ) -> c_int;
-    getsockname = SYS_getsockname [fd] (to: *mut sockaddr, len: *mut socklen_t) -> c_int;
-    getpeername = SYS_getpeername [fd] (to: *mut sockaddr, len: *mut socklen_t) -> c_int;
+    getsockname = SYS_getsockname at OwnName [fd] (to: *mut sockaddr, len: *mut socklen_t) -> c_int;
+    getpeername = SYS_getpeername at PeerName [fd] (to: *mut sockaddr, len: *mut socklen_t) -> c_int;
 
     epoll_wait = SYS_epoll_wait [fd] (to: *mut epoll_event, count: c_int, timeout_ms: c_int) -> c_int;
     timerfd_settime = SYS_timerfd_settime [fd] (
@@ -132,13 +144,16 @@ system_calls! {
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn fcntl(fd: c_int, command: c_int, arg: usize) -> c_int {
-    if command == libc::F_GETFD && is_foreign(fd) {
-        // Open it is, on its owner. In debug builds std asks this before it closes what it owns, and
-        // aborts when told otherwise.
-        return libc::FD_CLOEXEC;
+    if command == libc::F_SETFL && pinned::refuses_flags(fd, arg as c_int, "fcntl") {
+        return fail(libc::EINVAL) as c_int;
     }
-    if refused(fd, "fcntl") {
-        return fail(libc::EBADF) as c_int;
+    if is_foreign(fd) {
+        let makes = matches!(command, libc::F_DUPFD | libc::F_DUPFD_CLOEXEC);
+        let call = if makes { Call::ControlDuplicate } else { Call::Control };
+        // SAFETY: the caller keeps the rules of fcntl.
+        return unsafe {
+            elsewhere::call("fcntl", Some(call), &[fd], [fd as usize, command as usize, arg]) as c_int
+        };
     }
     if command == libc::F_GETOWN {
         return owner(fd);
@@ -173,9 +188,55 @@ fn owner(fd: c_int) -> c_int {
 }
 
 #[unsafe(no_mangle)]
+unsafe extern "C" fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t {
+    let args = [fd as usize, message as usize, flags as usize];
+    if is_foreign(fd) {
+        // SAFETY: the caller keeps the rules of sendmsg.
+        return unsafe { elsewhere::call("sendmsg", Some(Call::SendMessage), &[fd], args) };
+    }
+    // SAFETY: the caller keeps the rules of sendmsg.
+    if is_apart() && unsafe { elsewhere::passes_foreign(message) } {
+        return fail(libc::EBADF);
+    }
+    // SAFETY: the caller keeps the rules of sendmsg.
+    unsafe { call(libc::SYS_sendmsg, args) }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn setsockopt(
+    fd: c_int,
+    level: c_int,
+    name: c_int,
+    value: *const c_void,
+    len: socklen_t,
+) -> c_int {
+    if pinned::refuses_option(fd, level, name) {
+        return fail(libc::EOPNOTSUPP) as c_int;
+    }
+    let args = [fd as usize, level as usize, name as usize, value as usize, len as usize];
+    if is_foreign(fd) {
+        // SAFETY: the caller keeps the rules of setsockopt.
+        return unsafe { elsewhere::call("setsockopt", Some(Call::SetOption), &[fd], args) as c_int };
+    }
+    // SAFETY: the caller keeps the rules of setsockopt.
+    unsafe { call(libc::SYS_setsockopt, args) as c_int }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn isatty(fd: c_int) -> c_int {
+    const KERNEL_TERMIOS_BYTES: usize = 64;
+    let mut terminal = [0_u8; KERNEL_TERMIOS_BYTES];
+    // SAFETY: the kernel writes fewer bytes.
+    let result = unsafe { ioctl(fd, libc::TCGETS, terminal.as_mut_ptr().cast()) };
+    c_int::from(result == 0)
+}
+
+#[unsafe(no_mangle)]
 unsafe extern "C" fn futimens(fd: c_int, times: *const timespec) -> c_int {
-    if refused(fd, "futimens") {
-        return fail(libc::EBADF) as c_int;
+    if is_foreign(fd) {
+        let args = [fd as usize, 0, times as usize, 0];
+        // SAFETY: `times` is the caller's.
+        return unsafe { elsewhere::call("futimens", Some(Call::SetTimes), &[fd], args) as c_int };
     }
     // SAFETY: without a path the call is about the descriptor; `times` is the caller's.
     unsafe { call(libc::SYS_utimensat, [fd as usize, 0, times as usize, 0]) as c_int }
@@ -190,10 +251,11 @@ unsafe extern "C" fn splice(
     len: size_t,
     flags: c_uint,
 ) -> ssize_t {
-    if refused(from, "splice") || refused(to, "splice") {
-        return fail(libc::EBADF);
-    }
     let args = [from as usize, from_at as usize, to as usize, to_at as usize, len, flags as usize];
+    if is_foreign(from) || is_foreign(to) {
+        // SAFETY: the caller keeps the rules of splice.
+        return unsafe { elsewhere::call("splice", Some(Call::Splice), &[from, to], args) };
+    }
     // SAFETY: the caller keeps the rules of splice.
     unsafe { call(libc::SYS_splice, args) }
 }
@@ -207,10 +269,11 @@ unsafe extern "C" fn copy_file_range(
     len: size_t,
     flags: c_uint,
 ) -> ssize_t {
-    if refused(from, "copy_file_range") || refused(to, "copy_file_range") {
-        return fail(libc::EBADF);
-    }
     let args = [from as usize, from_at as usize, to as usize, to_at as usize, len, flags as usize];
+    if is_foreign(from) || is_foreign(to) {
+        // SAFETY: the caller keeps the rules of copy_file_range.
+        return unsafe { elsewhere::call("copy_file_range", Some(Call::CopyRange), &[from, to], args) };
+    }
     // SAFETY: the caller keeps the rules of copy_file_range.
     unsafe { call(libc::SYS_copy_file_range, args) }
 }
@@ -250,78 +313,6 @@ unsafe extern "C" fn epoll_pwait(
 
 /// The kernel's signal set: 64 bits, the first of libc's.
 pub(super) const KERNEL_SIGSET_BYTES: usize = 8;
-
-#[unsafe(no_mangle)]
-unsafe extern "C" fn poll(fds: *mut pollfd, count: nfds_t, timeout_ms: c_int) -> c_int {
-    // SAFETY: the caller passes `count` entries, or none.
-    if unsafe { any_refused(fds, count, "poll") } {
-        return fail(libc::EBADF) as c_int;
-    }
-    // SAFETY: the caller keeps the rules of poll.
-    unsafe { call(libc::SYS_poll, [fds as usize, count as usize, timeout_ms as usize]) as c_int }
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "C" fn ppoll(
-    fds: *mut pollfd,
-    count: nfds_t,
-    timeout: *const timespec,
-    signals: *const sigset_t,
-) -> c_int {
-    // SAFETY: the caller passes `count` entries, or none.
-    if unsafe { any_refused(fds, count, "ppoll") } {
-        return fail(libc::EBADF) as c_int;
-    }
-    // SAFETY: null or valid, by the rules of ppoll. The kernel writes the rest of the time; libc's ppoll does not show it.
-    let mut time = unsafe { timeout.as_ref() }.copied();
-    let timeout = time.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
-    let args = [fds as usize, count as usize, timeout as usize, signals as usize, KERNEL_SIGSET_BYTES];
-    // SAFETY: the caller keeps the rules of ppoll.
-    unsafe { call(libc::SYS_ppoll, args) as c_int }
-}
-
-/// Whether one of the descriptors is another node's.
-///
-/// # Safety
-/// - `fds` points to `count` entries, unless `count` is 0.
-unsafe fn any_refused(fds: *const pollfd, count: nfds_t, call: &str) -> bool {
-    // Before the system call has judged the pointer, nothing about it is known.
-    if fds.is_null() || !fds.is_aligned() {
-        return false;
-    }
-    (0..count as usize).any(|index| {
-        // SAFETY: below `count`.
-        let entry = unsafe { fds.add(index) };
-        // SAFETY: an entry of the caller's.
-        refused(unsafe { entry.read() }.fd, call)
-    })
-}
-
-/// Closes what is there in the common numbers and in this node's own.
-#[unsafe(no_mangle)]
-unsafe extern "C" fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int {
-    let close = |first: c_uint, last: c_uint| {
-        // SAFETY: the caller closes what it owns.
-        unsafe { call(libc::SYS_close_range, [first as usize, last as usize, flags as usize]) as c_int }
-    };
-    match own() {
-        // The wrong way round is the kernel's to refuse.
-        Some(own) if first <= last => [(0, 2), (own.start, own.end - 1)]
-            .map(|(start, end)| (first.max(start), last.min(end)))
-            .into_iter()
-            .filter(|(first, last)| first <= last)
-            .map(|(first, last)| close(first, last))
-            .find(|result| *result != 0)
-            .unwrap_or(0),
-        _ => close(first, last),
-    }
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "C" fn closefrom(first: c_int) {
-    // SAFETY: the caller closes what it owns. Failures have no way out.
-    unsafe { close_range(first.max(0) as c_uint, c_uint::MAX, 0) };
-}
 
 /// A reference that makes the linker take this file.
 pub(super) fn keep() -> *const () {

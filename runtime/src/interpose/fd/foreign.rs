@@ -1,7 +1,7 @@
 //! Which descriptors are another node's, and what is said about them.
 
 use core::ops::Range;
-use core::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 
 use dstd_addr::NodeId;
 use libc::c_int;
@@ -15,6 +15,9 @@ use crate::raw;
 static OWN_START: AtomicU32 = AtomicU32::new(0);
 static OWN_COUNT: AtomicU32 = AtomicU32::new(u32::MAX);
 static ALL_END: AtomicU32 = AtomicU32::new(0);
+
+/// Whether 0 and 1 are node 0's.
+static STREAMS_AWAY: AtomicBool = AtomicBool::new(false);
 
 /// Where refusals are written to.
 static REPORTS: AtomicI32 = AtomicI32::new(2);
@@ -33,6 +36,14 @@ pub(super) extern "C" fn forget() {
     ALL_END.store(0, Ordering::Relaxed);
     OWN_START.store(0, Ordering::Relaxed);
     OWN_COUNT.store(u32::MAX, Ordering::Relaxed);
+    STREAMS_AWAY.store(false, Ordering::Relaxed);
+}
+
+/// Boot: from now on 0 and 1 are node 0's, on a host that has not the terminal or the files of the launcher.
+/// Nothing changes on node 0.
+#[allow(dead_code, reason = "boot calls it where a node needs it")]
+pub(crate) fn streams_at_node_0() {
+    STREAMS_AWAY.store(true, Ordering::Relaxed);
 }
 
 /// Sends the reports of refusals to the descriptor `to`.
@@ -51,19 +62,27 @@ pub(in crate::interpose) fn refused(fd: c_int, call: &str) -> bool {
     foreign
 }
 
-/// Whether `fd` is another node's, so that `call` does not close it; if so, says so.
-pub(super) fn left_open(fd: c_int, call: &str) -> bool {
-    let foreign = is_foreign(fd);
-    if foreign {
-        report(fd as u32, "left open there", call);
+/// Says that `call` fails with `EBADF` because `fd` is another node's.
+pub(super) fn report_refused(fd: c_int, call: &str) {
+    if is_foreign(fd) {
+        report(fd as u32, "EBADF", call);
     }
-    foreign
+}
+
+/// The node that `fd` belongs to, when that is another one.
+pub(super) fn owner(fd: c_int) -> Option<NodeId> {
+    is_foreign(fd).then(|| NodeId((fd as u32 / OWN_COUNT.load(Ordering::Relaxed)) as u16))
 }
 
 /// Whether other nodes have descriptors of their own.
 #[inline]
 pub(super) fn is_apart() -> bool {
     OWN_COUNT.load(Ordering::Relaxed) != u32::MAX
+}
+
+/// How many descriptors each node has: all must agree on it.
+pub(crate) fn count_each() -> u32 {
+    OWN_COUNT.load(Ordering::Relaxed)
 }
 
 /// This node's range, apart from the common 0, 1 and 2; `None` when all numbers are own.
@@ -88,7 +107,9 @@ pub(super) fn is_foreign(fd: c_int) -> bool {
 #[inline(never)]
 fn is_foreign_slow(fd: c_int) -> bool {
     // The standard streams are common. What is no descriptor of any node is the kernel's to refuse.
-    u32::try_from(fd).is_ok_and(|fd| fd > 2 && fd < ALL_END.load(Ordering::Relaxed))
+    u32::try_from(fd).is_ok_and(|fd| {
+        fd < ALL_END.load(Ordering::Relaxed) && (fd > 2 || (fd < 2 && STREAMS_AWAY.load(Ordering::Relaxed)))
+    })
 }
 
 /// One line about each descriptor and call, unless two that share a slot take turns.

@@ -1,8 +1,8 @@
 //! Descriptors of a cluster: numbers that mean the same on every node.
 //!
 //! Each node opens descriptors in a range of its own. A number that comes from another node (in a `File`
-//! that moved, say) is therefore never the number of another file here: the call fails with `EBADF`, and
-//! one line names the owner. Numbers 0, 1 and 2 are common.
+//! that moved, say) is therefore never the number of another file here: its owner makes the call (`elsewhere`), or,
+//! where that is not covered, the call fails with `EBADF`, and one line names the owner. Numbers 0, 1 and 2 are common.
 //!
 //! ```text
 //! node 0   0 1 2 | own ......... | (above the limit)
@@ -22,24 +22,43 @@
 //! *Why not safe code*: these are libc's functions, called with raw pointers.
 
 mod calls;
+mod elsewhere;
 mod fillers;
 mod foreign;
 mod limits;
 mod make;
+mod pinned;
+mod ranges;
 mod settle;
 mod setup;
 mod streams;
 mod stride;
+mod waits;
 
 pub(super) use calls::fail;
+#[allow(unused_imports, reason = "boot calls it where a node needs it")]
+pub(crate) use elsewhere::carry_all;
+pub(crate) use elsewhere::{ServedCall, keep_private, serve};
+pub(crate) use foreign::count_each;
 pub(super) use foreign::refused;
+#[allow(unused_imports, reason = "boot calls it where a node needs it")]
+pub(crate) use foreign::streams_at_node_0;
+pub(super) use pinned::refuses_call;
 pub(crate) use settle::adopt;
 pub(crate) use setup::{hard_limit, setup};
 pub(crate) use stride::{Stride, plan};
 
 /// References that make the linker take these files.
 pub(crate) fn keep() -> *const () {
-    core::hint::black_box([calls::keep(), limits::keep(), make::keep(), streams::keep()])[0]
+    core::hint::black_box([
+        calls::keep(),
+        limits::keep(),
+        make::keep(),
+        pinned::keep(),
+        ranges::keep(),
+        streams::keep(),
+        waits::keep(),
+    ])[0]
 }
 
 #[cfg(test)]

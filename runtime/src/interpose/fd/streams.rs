@@ -1,8 +1,11 @@
 //! libc's functions on streams, of directories and of files, as far as they open or close descriptors.
 //!
 //! libc makes its system calls in place, past the functions defined here. The streams themselves are allocated
-//! by the program, so other nodes can read them, but their descriptor is open on one. What belongs to another node is left
-//! open there.
+//! by the program, so other nodes can read them, but their descriptor is open on one. Directories are read by their owner; files
+//! of C stay with it.
+//!
+//! A child process inherits descriptors of its own node only: `posix_spawn` is told so here, because in the child the
+//! number of another node's is a filler.
 //!
 //! `dirfd` and `fileno` stay libc's: the number they return is right on every node, and calls on it are refused.
 
@@ -12,8 +15,9 @@ use core::ptr;
 use libc::{DIR, FILE, c_int, dirent, dirent64};
 
 use super::calls::fail;
+use super::elsewhere::{self, Step};
 use super::fillers;
-use super::foreign::{is_apart, left_open, refused};
+use super::foreign::{is_apart, is_foreign, refused};
 use super::settle::fill_holes;
 use crate::interpose::next::Next;
 
@@ -46,17 +50,19 @@ const fn name_of(text: &'static str) -> &'static CStr {
 passed_on! {
     opendir(path: *const c_char) -> *mut DIR, if true => open_dir(path);
     fdopendir(fd: c_int) -> *mut DIR, if refused(fd, "fdopendir") => no_stream();
-    // An error other than EINTR makes std panic, where it drops a `ReadDir`.
-    closedir(dir: *mut DIR) -> c_int,
-        if left_open(of_dir(dir), "closedir") => fail(libc::EINTR) as c_int;
-    readdir(dir: *mut DIR) -> *mut dirent, if refused(of_dir(dir), "readdir") => no_stream();
-    readdir64(dir: *mut DIR) -> *mut dirent64, if refused(of_dir(dir), "readdir64") => no_stream();
+    closedir(dir: *mut DIR) -> c_int, if is_foreign(of_dir(dir)) => close_dir(dir);
+    readdir(dir: *mut DIR) -> *mut dirent, if is_foreign(of_dir(dir)) => next("readdir", dir).cast();
+    readdir64(dir: *mut DIR) -> *mut dirent64, if is_foreign(of_dir(dir)) => next("readdir64", dir);
     readdir_r(dir: *mut DIR, entry: *mut dirent, result: *mut *mut dirent) -> c_int,
         if refused(of_dir(dir), "readdir_r") => no_entry(result);
     readdir64_r(dir: *mut DIR, entry: *mut dirent64, result: *mut *mut dirent64) -> c_int,
         if refused(of_dir(dir), "readdir64_r") => no_entry(result);
-    rewinddir(dir: *mut DIR) -> (), if refused(of_dir(dir), "rewinddir") => no_result();
-    seekdir(dir: *mut DIR, place: c_long) -> (), if refused(of_dir(dir), "seekdir") => no_result();
+    rewinddir(dir: *mut DIR) -> (), if is_foreign(of_dir(dir)) => place("rewinddir", Step::Rewind, dir, 0);
+    seekdir(dir: *mut DIR, at: c_long) -> (),
+        if is_foreign(of_dir(dir)) => place("seekdir", Step::Seek, dir, at);
+
+    posix_spawn_file_actions_adddup2(actions: *mut libc::posix_spawn_file_actions_t, fd: c_int, to: c_int) -> c_int,
+        if refused(fd, "posix_spawn") => libc::EBADF;
 
     fopen(path: *const c_char, mode: *const c_char) -> *mut FILE, if filled() => no_stream();
     fopen64(path: *const c_char, mode: *const c_char) -> *mut FILE, if filled() => no_stream();
@@ -86,6 +92,29 @@ fn open_dir(path: *const c_char) -> *mut DIR {
     dir
 }
 
+/// `closedir` of a directory that another node has opened: the stream is memory of the program, which ends here, and
+/// its descriptor ends there.
+fn close_dir(dir: *mut DIR) -> c_int {
+    let fd = of_dir(dir);
+    // SAFETY: a stream is one block of memory (glibc's `closedir` frees it so), and the caller gives it up.
+    unsafe { libc::free(dir.cast()) };
+    // SAFETY: the caller gives up the descriptor with it.
+    unsafe { libc::close(fd) }
+}
+
+/// `readdir` of a directory that another node has opened. The entry lies in the stream, which is global memory.
+fn next(name: &'static str, dir: *mut DIR) -> *mut dirent64 {
+    // SAFETY: the caller passes an open stream.
+    let entry = unsafe { elsewhere::call_directory(name, Step::Next, dir, of_dir(dir), 0) };
+    ptr::with_exposed_provenance_mut(entry)
+}
+
+/// Sets the place in a directory that another node has opened.
+fn place(name: &'static str, function: Step, dir: *mut DIR, at: c_long) {
+    // SAFETY: the caller passes an open stream and one of its places.
+    unsafe { elsewhere::call_directory(name, function, dir, of_dir(dir), at) };
+}
+
 /// The descriptor of `dir`; -1 when there is none.
 fn of_dir(dir: *mut DIR) -> c_int {
     // SAFETY: null, or a stream, by the rules of all functions here.
@@ -107,11 +136,6 @@ fn filled() -> bool {
 fn no_stream<T>() -> *mut T {
     fail(libc::EBADF);
     ptr::null_mut()
-}
-
-/// The failure of what returns nothing.
-fn no_result() {
-    fail(libc::EBADF);
 }
 
 /// The failure of `readdir_r`, which returns the error.

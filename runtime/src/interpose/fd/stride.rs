@@ -9,7 +9,7 @@ use dstd_addr::NodeId;
 const STRIDE_MIN: u32 = 256;
 /// More are not handed out: node k holds `k * stride` fillers, and each `Command` of the program has
 /// the kernel copy and close them (about 0.1 us each).
-const STRIDE_MAX: u32 = 4096;
+pub(super) const STRIDE_MAX: u32 = 4096;
 
 /// The number of descriptors of each node, the same for all.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
