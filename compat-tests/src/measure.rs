@@ -3,7 +3,9 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a measurement that meets an error has failed and may panic")]
 
+use std::fs::File;
 use std::hint::black_box;
+use std::os::unix::fs::FileExt;
 use std::time::Instant;
 
 use dstd::place::{self, NodeId};
@@ -33,6 +35,9 @@ const OPERATIONS: &[Operation] = &[
     }),
     ("atomic", "hand an atomic back and forth", ping_pong),
     ("sequential", "read 64 MiB in order, per page", sequential),
+    ("file", "write a byte to a file", |last| writes(last, 1)),
+    ("file", "write 64 KiB to a file", |last| writes(last, 64 << 10)),
+    ("file", "write 1 MiB to a file", |last| writes(last, 1 << 20)),
 ];
 
 fn main() {
@@ -43,6 +48,23 @@ fn main() {
             report(name, measured(last));
         }
     }
+}
+
+/// Writes so many bytes to a file that the other node has opened: what it costs to have a system call made there.
+fn writes(node: NodeId, len: usize) -> Vec<f64> {
+    let path = std::env::temp_dir().join(format!("dstd-measure-{}", std::process::id()));
+    let file = {
+        let path = path.clone();
+        place::call(node, move || File::options().write(true).create_new(true).open(path).unwrap())
+    };
+    std::fs::remove_file(path).unwrap();
+    let mut bytes = vec![0_u8; len];
+    repeat(|| {
+        // As a program would: what is written has just been made here.
+        let next = bytes[0].wrapping_add(1);
+        bytes.fill(next);
+        file.write_all_at(&bytes, 0).unwrap();
+    })
 }
 
 fn repeat(mut operation: impl FnMut()) -> Vec<f64> {

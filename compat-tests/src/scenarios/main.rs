@@ -32,6 +32,9 @@ mod panics;
 mod parking;
 mod random;
 mod reads;
+mod shipped_files;
+mod shipped_messages;
+mod shipped_sockets;
 mod stacks;
 mod statics;
 mod stops;
@@ -116,6 +119,22 @@ const SCENARIOS: &[(&str, Run)] = &[
     ("large_foreign_drops", drops::large_foreign_drops),
     ("directory_race", environment::directory_race),
     ("foreign_directory", descriptors::foreign_directory),
+    ("shipped_accept", shipped_sockets::accept_loop),
+    ("shipped_accept_64", shipped_sockets::accept_64),
+    ("shipped_listener", shipped_sockets::listener_moved),
+    ("shipped_unix_pair", shipped_sockets::unix_pair),
+    ("shipped_unix_listener", shipped_sockets::unix_listener),
+    ("shipped_timeouts", shipped_sockets::timeouts),
+    ("shipped_errors", shipped_sockets::error_kinds),
+    ("shipped_udp", shipped_sockets::udp),
+    ("shipped_append", shipped_files::append),
+    ("shipped_file_calls", shipped_files::file_calls),
+    ("shipped_large_buffers", shipped_files::large_buffers),
+    ("shipped_pipes", shipped_files::pipes),
+    ("shipped_copies", shipped_files::copies),
+    ("shipped_counted", shipped_files::counted),
+    ("shipped_passed_on", shipped_messages::passed_on),
+    ("shipped_polled", shipped_files::polled),
     ("detached", endings::detached),
     ("connections", connections::connections),
     ("thread_memory", thread_memory::reused),
@@ -149,6 +168,10 @@ const ENDINGS: &[(&str, Run)] = &[
     ("private_mapping", stops::private_mapping),
     ("mapped_file", stops::mapped_file),
     ("foreign_file", descriptors::foreign_file),
+    ("blocked_at_the_end", shipped_files::blocked_at_the_end),
+    ("given_to_a_child", descriptors::given_to_a_child),
+    ("pinned", descriptors::pinned),
+    ("runtimes_own", descriptors::runtimes_own),
     ("c_streams", c_library::streams),
     ("mappings_exhausted", mappings::exhausted),
 ];

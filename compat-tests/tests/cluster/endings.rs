@@ -42,3 +42,14 @@ fn an_abort_on_another_node_gives_its_signal() {
         run.finish().with_code(128 + 6).says(&[&format!("node {}", nodes - 1)]);
     }
 }
+
+#[test]
+fn a_call_that_is_blocked_elsewhere_does_not_keep_the_program() {
+    for (_, run) in everywhere("blocked_at_the_end") {
+        let ended = run.finish().ok("blocked_at_the_end");
+        assert!(!ended.stdout.contains("went on"));
+    }
+    for (_, run) in everywhere("blocked_at_the_end") {
+        run.argument("exit").finish().with_code(9);
+    }
+}

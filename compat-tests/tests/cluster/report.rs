@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::harness::{Run, Scratch, kill, program, scenario};
+use crate::harness::{Run, Scratch, direct, kill, program, scenario};
 
 const KEYS: &[&str] =
     &["schema", "job", "program", "args", "transport", "engine", "mode", "wall_s", "exit", "nodes"];
@@ -123,4 +123,22 @@ fn of_a_run_that_loses_a_node() {
     assert_eq!((&report["exit"]["code"], &report["exit"]["node"]), (&Value::from(137), &Value::from(1)));
     assert_eq!(report["nodes"][1]["pid"], pid.expect("it says so"));
     assert!(number(&report["nodes"][0]["threads_run"]) > 0);
+}
+
+/// A call on another node's descriptor is two messages: there and back.
+#[test]
+fn of_calls_on_descriptors() {
+    let ships = |run: Run, calls: &str| {
+        let report = report(run.argument(calls), 2, 0);
+        report["nodes"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|node| number(&node["sent"]["ship"]["messages"]))
+            .sum::<u64>()
+    };
+    for run in [scenario, direct] {
+        let (few, many) = (ships(run(2, "shipped_counted"), "20"), ships(run(2, "shipped_counted"), "270"));
+        assert_eq!(many - few, 2 * 250);
+    }
 }

@@ -47,6 +47,10 @@ scenarios! {
     crossbeam serde_json
     fresh_neighbours fresh_read_ahead stack_guards stack_sizes
     pthread_exit shared_futex forked_exit large_foreign_drops directory_race foreign_directory
+    shipped_accept shipped_accept_64 shipped_listener shipped_unix_pair shipped_unix_listener
+    shipped_timeouts shipped_errors shipped_udp
+    shipped_append shipped_file_calls shipped_large_buffers shipped_pipes shipped_copies
+    shipped_counted shipped_polled shipped_passed_on
     detached connections
     thread_memory lent_counter lent_waits lent_short_lives lent_detached lent_large lent_owned lent_destructor lent_forked
     lent_quiet

@@ -1,6 +1,6 @@
 //! Memory and descriptors that may not be shared: the program is told so, in words.
 
-use crate::harness::{Ended, everywhere, scenario};
+use crate::harness::{Ended, direct, everywhere, scenario};
 
 /// stderr names an address on the page of the one that was printed.
 fn names_address(ended: &Ended) -> bool {
@@ -63,5 +63,30 @@ fn a_foreign_descriptor_is_refused_and_its_owner_named() {
             ours.iter().any(|line| line.contains(&format!("descriptor {number}")) && line.contains("node 0")),
             "{ours:?} do not name the owner of {number}"
         );
+    }
+}
+
+#[test]
+fn a_child_is_not_given_another_nodes_file() {
+    for (_, run) in everywhere("given_to_a_child") {
+        run.finish().ok("given_to_a_child").says(&["belongs to node 0", "posix_spawn"]);
+    }
+}
+
+#[test]
+fn the_runtimes_descriptors_are_nobodys() {
+    for (_, run) in everywhere("runtimes_own") {
+        run.finish().ok("runtimes_own");
+    }
+}
+
+#[test]
+fn what_pins_memory_is_refused_where_pages_leave() {
+    for nodes in [2, 3] {
+        let ended = scenario(nodes, "pinned").finish().ok("pinned");
+        assert!(ended.stdout.contains("ok pinned refused"), "{}", ended.stdout);
+        ended.says(&["dstd: O_DIRECT is refused", "io_uring is refused", "SO_ZEROCOPY is refused"]);
+        let ended = direct(nodes, "pinned").finish().ok("pinned");
+        assert!(ended.stdout.contains("ok pinned allowed"), "{}", ended.stdout);
     }
 }
