@@ -10,6 +10,8 @@
 //! | the OS thread exists | `Spawned` | target | spawner |
 //! | its thread-locals are dropped | `Ended` with the result's bytes | target | spawner |
 //! | joined or detached | `Detach` | spawner | target |
+//!
+//! System calls on descriptors go the same way (`Descriptor`, answered by `Ended`), to service threads instead of user threads.
 
 mod call;
 mod environment;
