@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use crate::harness::{SCENARIOS, Scratch, alone, program};
 
 /// The directory of the examples, built like the scenarios.
-fn examples() -> &'static Path {
+pub(crate) fn examples() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let beside = Path::new(SCENARIOS).parent().expect("a program lies in a directory");
@@ -26,13 +26,19 @@ fn examples() -> &'static Path {
     })
 }
 
-#[test]
-fn word_count_prints_the_same_on_all_numbers_of_nodes() {
+/// A file with a part of the text that the examples count.
+pub(crate) fn some_text() -> (Scratch, PathBuf) {
     let scratch = Scratch::new();
     let text = scratch.file("text");
     let whole = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/word_count/data/kjv.txt");
     let whole = fs::read(whole).expect("the text is in the tree");
     fs::write(&text, &whole[..1 << 20]).expect("the directory is ours");
+    (scratch, text)
+}
+
+#[test]
+fn word_count_prints_the_same_on_all_numbers_of_nodes() {
+    let (_scratch, text) = some_text();
     let arguments = [text.as_os_str(), "--top".as_ref(), "7".as_ref()];
     let std = alone(examples().join("word_count_std"), arguments).finish().with_code(0);
     assert!(std.stdout.lines().count() > 7);

@@ -239,7 +239,12 @@ impl Running {
 /// Ends one process that a test has started.
 pub(crate) fn kill(pid: u32) {
     // A failure only says that the process ended by itself meanwhile.
-    Command::new("kill").args(["-KILL", &pid.to_string()]).status().expect("kill is there");
+    signal(pid, "KILL");
+}
+
+/// Sends a signal to one process that a test has started.
+pub(crate) fn signal(pid: u32, signal: &str) {
+    Command::new("kill").args([&format!("-{signal}"), &pid.to_string()]).status().expect("kill is there");
 }
 
 /// The living processes of a run.

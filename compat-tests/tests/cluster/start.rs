@@ -46,7 +46,7 @@ fn a_program_of_another_build_gives_66() {
 }
 
 /// Changes one byte of the build-id in the note of an executable.
-fn change_build_id(program: &Path) {
+pub(crate) fn change_build_id(program: &Path) {
     let mut bytes = fs::read(program).expect("it was copied");
     // Note of 4 bytes of name and 20 or 8 of id, type 3, named GNU.
     let heads = [20_u8, 8, 16].map(|length| [4, 0, 0, 0, length, 0, 0, 0, 3, 0, 0, 0, b'G', b'N', b'U', 0]);

@@ -9,6 +9,9 @@
 //! | `DSTD_STATS_FD` | descriptor of the statistics block | launcher |
 //! | `DSTD_LINK_FDS` | with `shm`: descriptors of the sockets to the other nodes, by rank, as in `5,7` | launcher |
 //! | `DSTD_CONNECT_TIMEOUT_MS` | bound of the start, in milliseconds | launcher |
+//! | `DSTD_LISTEN`, `DSTD_PORTS` | address and `first-last` ports on which this node accepts its peers, with several hosts | launcher |
+//! | `DSTD_DESCRIPTORS` | how many descriptors a process can have on every host | launcher |
+//! | `DSTD_UNWATCHED` | `1`: nobody reads the statistics block, the node speaks for itself | `srun` and the like |
 //! | `DSTD_HEAP_BYTES` | size of a node's heap | launcher or user |
 //! | `DSTD_PLACEMENT` | where spawned threads run | launcher or user |
 //! | `DSTD_TRANSPORT` | how nodes talk | launcher or user |
@@ -26,9 +29,13 @@ use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
+mod managed;
 mod options;
+mod reach;
 
+pub use managed::{ALONE, Managed, is_of_a_rank};
 pub use options::{Options, Placement, Transport, UnknownName};
+pub use reach::Reach;
 
 /// Every variable, by name.
 pub mod name {
@@ -42,6 +49,10 @@ pub mod name {
     pub const STATS_FD: &str = "DSTD_STATS_FD";
     pub const LINK_FDS: &str = "DSTD_LINK_FDS";
     pub const CONNECT_TIMEOUT_MS: &str = "DSTD_CONNECT_TIMEOUT_MS";
+    pub const LISTEN: &str = "DSTD_LISTEN";
+    pub const PORTS: &str = "DSTD_PORTS";
+    pub const DESCRIPTORS: &str = "DSTD_DESCRIPTORS";
+    pub const UNWATCHED: &str = "DSTD_UNWATCHED";
     pub const HEAP_BYTES: &str = "DSTD_HEAP_BYTES";
     pub const PLACEMENT: &str = "DSTD_PLACEMENT";
     pub const TRANSPORT: &str = "DSTD_TRANSPORT";
@@ -62,7 +73,7 @@ const MEMBERSHIP: [&str; 8] = [
     name::CONNECT_TIMEOUT_MS,
 ];
 
-const ALL: [&str; 16] = [
+const ALL: [&str; 20] = [
     name::JOB_ID,
     name::RANK,
     name::SIZE,
@@ -72,6 +83,10 @@ const ALL: [&str; 16] = [
     name::STATS_FD,
     name::LINK_FDS,
     name::CONNECT_TIMEOUT_MS,
+    name::LISTEN,
+    name::PORTS,
+    name::DESCRIPTORS,
+    name::UNWATCHED,
     name::HEAP_BYTES,
     name::PLACEMENT,
     name::TRANSPORT,
@@ -152,6 +167,8 @@ pub struct NodeEnv {
     pub link_fds: Option<Vec<RawFd>>,
     /// Bound of the start.
     pub connect_timeout: Duration,
+    /// What several hosts, or the lack of a launcher, ask of it.
+    pub reach: Reach,
     /// What the user chose.
     pub options: Options,
 }
@@ -202,6 +219,7 @@ impl NodeEnv {
             connect_timeout: need(lookup, name::CONNECT_TIMEOUT_MS, "milliseconds", |t| {
                 t.parse().ok().map(Duration::from_millis).filter(|&wait| wait <= crate::DURATION_MAX)
             })?,
+            reach: Reach::from_lookup(lookup)?,
             options,
         }))
     }
@@ -222,6 +240,7 @@ impl NodeEnv {
             let fds: Vec<String> = fds.iter().map(RawFd::to_string).collect();
             (name::LINK_FDS, fds.join(","))
         }));
+        vars.extend(self.reach.to_vars());
         vars.extend(self.options.to_vars());
         vars
     }
@@ -272,6 +291,12 @@ mod tests {
             stats_fd: 4,
             link_fds: Some(vec![5, 17]),
             connect_timeout: Duration::from_millis(1500),
+            reach: Reach {
+                listen: Some("10.1.2.3".parse().expect("an address")),
+                ports: Some("4000-4100".parse().expect("a range")),
+                descriptors: Some(1024),
+                unwatched: true,
+            },
             options: Options {
                 heap_bytes: Some(1 << 32),
                 placement: Placement::Remote,
@@ -344,6 +369,10 @@ mod tests {
             (name::LINK_FDS, ""),
             (name::CONNECT_TIMEOUT_MS, "10s"),
             (name::CONNECT_TIMEOUT_MS, "18446744073709551615"),
+            (name::LISTEN, "eth0"),
+            (name::PORTS, "5-4"),
+            (name::DESCRIPTORS, "-1"),
+            (name::UNWATCHED, "yes"),
             (name::HEAP_BYTES, "4G"),
             (name::HEAP_BYTES, "0"),
             (name::PLACEMENT, "anywhere"),

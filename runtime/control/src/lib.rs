@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! launcher                                       node k
-//!   listener on loopback, secret, statistics block
+//!   listener, secret, statistics block
 //!   ------- environment, inherited descriptors ------->   env
 //!   <------ challenge-response, both directions ------>   secret
 //!   <------------------- Hello -----------------------    rendezvous
@@ -21,6 +21,7 @@ pub mod env;
 pub mod exit;
 pub mod mesh;
 mod poll;
+pub mod ports;
 pub mod rendezvous;
 pub mod secret;
 pub mod stats;

@@ -12,9 +12,10 @@
 
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
+use crate::env::Reach;
 use crate::exit;
 use crate::poll::{Lobby, Verdict, Visit};
 use crate::secret::{self, AuthError, Purpose, Secret, Stream, left, read_by, write_by};
@@ -88,12 +89,12 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// A listener on a free port of the loopback interface.
+/// A listener where `reach` says: on the loopback interface, unless there are other hosts.
 ///
 /// # Errors
-/// When there is no free port.
-pub fn listen() -> io::Result<TcpListener> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+/// When there is no free port, or the address is not this host's.
+pub fn listen(reach: &Reach) -> io::Result<TcpListener> {
+    crate::ports::listen(reach.listen.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), reach.ports)
 }
 
 /// Connects node `me` to all others, whose listeners are at `peers` (by rank, `me` included).

@@ -24,10 +24,10 @@ mod serve;
 pub use serve::{Farewell, Missing, ServeError, Stage, serve};
 
 /// Changes with every change of what launcher and nodes say to each other.
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 4;
 
-/// Who a node is and what it runs. All but `rank`, `pid`, `host`, `listen` and `memory` must be equal on all
-/// nodes.
+/// Who a node is and what it runs. All but `rank`, `pid`, `host`, `threads`, `listen` and
+/// `memory` must be equal on all nodes.
 #[derive(Clone, PartialEq, Eq, Debug, bincode::Encode, bincode::Decode)]
 pub struct Hello {
     /// [`PROTOCOL`] of the node's build.
@@ -46,6 +46,8 @@ pub struct Hello {
     pub probes: [u64; 8],
     /// Features of the CPU that compiled code may rely on.
     pub cpu: u64,
+    /// The user threads it offers.
+    pub threads: u32,
     /// Where the node accepts its peers, unless they are linked otherwise.
     pub listen: Option<SocketAddr>,
     /// Its memory as files, for peers of the same host that map it.
@@ -71,6 +73,8 @@ pub struct Peer {
     pub listen: Option<SocketAddr>,
     /// Its process.
     pub pid: u32,
+    /// The user threads it offers.
+    pub threads: u32,
     /// Its memory.
     pub memory: Option<Files>,
 }

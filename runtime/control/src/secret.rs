@@ -59,6 +59,14 @@ impl Secret {
         Secret(bytes)
     }
 
+    /// The secret of the job called `name`, of those who know `key`.
+    pub fn of_job(key: &[u8], name: &str) -> Secret {
+        let mut mac = hmac_sha256::HMAC::new(key);
+        mac.update(b"dstd secret of a job 1\0");
+        mac.update(name);
+        Secret(mac.finalize())
+    }
+
     /// Reads the secret from an inherited descriptor and closes it.
     ///
     /// # Errors

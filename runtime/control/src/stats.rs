@@ -238,6 +238,47 @@ impl Stats {
     }
 }
 
+/// How many numbers a block is.
+const WORDS: usize = size_of::<Stats>() / size_of::<AtomicU64>();
+
+impl Stats {
+    /// All there is in the block, for a launcher on another host.
+    pub fn snapshot(&self) -> Vec<u8> {
+        // Acquire: as in `ending`. Read before the rest, so that an ending has its words with it.
+        let ending = self.ending.load(Acquire);
+        let mut numbers: Vec<u64> = self.words().iter().map(|word| word.load(Relaxed)).collect();
+        numbers[std::mem::offset_of!(Stats, ending) / size_of::<AtomicU64>()] = ending;
+        numbers.into_iter().flat_map(u64::to_le_bytes).collect()
+    }
+
+    /// Makes this block say what [`Stats::snapshot`] of another one said.
+    ///
+    /// # Errors
+    /// When `bytes` are no snapshot of this version; nothing is changed then.
+    pub fn restore(&self, bytes: &[u8]) -> io::Result<()> {
+        let (numbers, []) = bytes.as_chunks::<8>() else { return Err(no_snapshot()) };
+        if numbers.len() != WORDS || u64::from_le_bytes(numbers[0]) != VERSION {
+            return Err(no_snapshot());
+        }
+        for (word, number) in self.words().iter().zip(numbers) {
+            word.store(u64::from_le_bytes(*number), Relaxed);
+        }
+        Ok(())
+    }
+
+    /// All numbers, in the order of the layout.
+    fn words(&self) -> &[AtomicU64; WORDS] {
+        let words = std::ptr::from_ref(self).cast::<[AtomicU64; WORDS]>();
+        // SAFETY: the block is `repr(C)` and consists of `AtomicU64` only, so it is such an array;
+        // it is borrowed as long as `self`.
+        unsafe { &*words }
+    }
+}
+
+fn no_snapshot() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "no statistics of this version")
+}
+
 /// A mapping of a [`Stats`]; unmapped when dropped.
 #[derive(Debug)]
 pub struct StatsBlock {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use dstd_control::env::{NodeEnv, Options};
+use dstd_control::env::{NodeEnv, Options, Reach};
 use dstd_control::mesh;
 use dstd_control::rendezvous::{Controller, Error, Files, Hello, PROTOCOL, Peer, ServeError, Stage, serve};
 use dstd_control::secret::{AuthError, Secret};
@@ -25,7 +25,7 @@ struct Job {
 impl Job {
     fn new(size: u16) -> Job {
         Job {
-            listener: mesh::listen().unwrap(),
+            listener: mesh::listen(&Reach::default()).unwrap(),
             secret: Secret::random().unwrap(),
             size,
             called_off: AtomicBool::new(false),
@@ -53,13 +53,14 @@ impl Job {
             stats_fd: 4,
             link_fds: None,
             connect_timeout: LONG,
+            reach: Reach::default(),
             options: Options::default(),
         }
     }
 
     /// A whole node: hello, mesh, start; then each pair exchanges a byte.
     fn node(&self, rank: u16, change: impl FnOnce(&mut Hello)) -> Result<(), Error> {
-        let listener = mesh::listen().unwrap();
+        let listener = mesh::listen(&Reach::default()).unwrap();
         let mut hello = hello(rank, &listener);
         change(&mut hello);
         let mut controller = Controller::connect(&self.env(rank), &self.secret)?;
@@ -106,6 +107,7 @@ fn hello(rank: u16, listener: &TcpListener) -> Hello {
         layout: [1, 2, 3, 4],
         probes: [5; 8],
         cpu: 6,
+        threads: 1,
         listen: Some(listener.local_addr().unwrap()),
         memory: Some(Files { heap: i32::from(rank), stacks: 1, statics: (rank == 0).then_some(2) }),
     }
@@ -136,7 +138,8 @@ fn strangers_at_both_doors_change_nothing() {
         (silent, loud)
     };
     thread::scope(|scope| {
-        let (door_0, door_1) = (mesh::listen().unwrap(), mesh::listen().unwrap());
+        let (door_0, door_1) =
+            (mesh::listen(&Reach::default()).unwrap(), mesh::listen(&Reach::default()).unwrap());
         let _strangers = (
             knock(job.listener.local_addr().unwrap()),
             knock(door_0.local_addr().unwrap()),
@@ -232,7 +235,7 @@ fn a_node_that_gives_up_stops_all_with_its_reason() {
         // The launcher tells those who have come: node 1 gives up after node 0 is known there.
         let (come, is_here) = std::sync::mpsc::channel();
         let node = scope.spawn(move || {
-            let listener = mesh::listen().unwrap();
+            let listener = mesh::listen(&Reach::default()).unwrap();
             let mut controller = Controller::connect(&job.env(0), &job.secret).unwrap();
             come.send(()).unwrap();
             controller.hello(&hello(0, &listener)).map(|_| ())
@@ -268,7 +271,7 @@ fn called_off_ends_the_wait_and_tells_the_nodes() {
     let job = &Job::new(2);
     thread::scope(|scope| {
         let node = scope.spawn(|| {
-            let listener = mesh::listen().unwrap();
+            let listener = mesh::listen(&Reach::default()).unwrap();
             let mut controller = Controller::connect(&job.env(0), &job.secret).unwrap();
             job.called_off.store(true, Ordering::Relaxed);
             controller.hello(&hello(0, &listener)).unwrap_err()
@@ -280,7 +283,7 @@ fn called_off_ends_the_wait_and_tells_the_nodes() {
 
 #[test]
 fn a_mesh_waits_for_its_peers_in_bounded_time_and_names_them() {
-    let (door, secret) = (mesh::listen().unwrap(), Secret::random().unwrap());
+    let (door, secret) = (mesh::listen(&Reach::default()).unwrap(), Secret::random().unwrap());
     let peers = vec![door.local_addr().unwrap(); 3];
     let error = mesh::connect(0, &door, &peers, &secret, SHORT).unwrap_err();
     let mesh::Error::Missing { peers } = &error else { panic!("{error:?}") };
@@ -289,12 +292,12 @@ fn a_mesh_waits_for_its_peers_in_bounded_time_and_names_them() {
 
 #[test]
 fn a_mesh_peer_with_another_secret_is_not_let_in() {
-    let door = mesh::listen().unwrap();
+    let door = mesh::listen(&Reach::default()).unwrap();
     let peers = vec![door.local_addr().unwrap(); 2];
     let (ours, theirs) = (Secret::random().unwrap(), Secret::random().unwrap());
     thread::scope(|scope| {
         scope.spawn(|| {
-            let own = mesh::listen().unwrap();
+            let own = mesh::listen(&Reach::default()).unwrap();
             let error = mesh::connect(1, &own, &peers, &theirs, LONG).unwrap_err();
             assert_eq!(error.exit_code(), 67, "{error}");
         });

@@ -65,3 +65,26 @@ fn another_file_is_no_block() {
     let (read, _write) = std::io::pipe().unwrap();
     assert!(StatsBlock::map(read.as_fd()).is_err());
 }
+
+#[test]
+fn a_snapshot_says_the_same_elsewhere() {
+    let (node, _fd) = StatsBlock::create().unwrap();
+    node.set_running();
+    node.add_sent(3, 100);
+    node.add_sent(KINDS_MAX - 1, 9);
+    node.futex_wake.fetch_add(11, Relaxed);
+    node.stop(72, "a reason");
+    let there = StatsBlock::private().unwrap();
+    let snapshot = node.snapshot();
+    there.restore(&snapshot).unwrap();
+    assert_eq!(there.phase(), Phase::Running);
+    assert_eq!(there.ending(), Ending::Stop { code: 72, reason: "a reason".to_owned() });
+    assert_eq!(there.sent[3].bytes.load(Relaxed), 100);
+    assert_eq!(there.sent[KINDS_MAX - 1].messages.load(Relaxed), 1);
+    assert_eq!(there.futex_wake.load(Relaxed), 11);
+    assert_eq!(there.snapshot(), snapshot);
+    for wrong in [&snapshot[1..], &snapshot[8..], &[], &vec![0xff; snapshot.len()][..]] {
+        assert!(there.restore(wrong).is_err());
+    }
+    assert_eq!(there.snapshot(), snapshot, "nothing was changed");
+}

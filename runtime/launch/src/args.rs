@@ -12,6 +12,8 @@ use dstd_addr::NODES_MAX;
 use dstd_control::env::{Options, Placement, Transport};
 use dstd_control::{exit, parse_duration};
 
+use crate::hosts::{Cluster, Decided, HostOptions};
+
 /// What to run, completely decided.
 #[derive(Debug)]
 pub(crate) struct Plan {
@@ -45,15 +47,23 @@ struct LaunchCommand {
 
 const AFTER_HELP: &str = "\
 Exit status: that of main on node 0; else 128 + signal or the status of the node that failed first;
-64 usage, 66 different builds, 67 secret refused, 68 no port, 69 timeout or nobody there, 70 internal,
+64 usage, 65 a host cannot be used, 66 different builds, 67 secret refused, 68 no port, 69 timeout or nobody there, 70 internal,
 72 this host or program cannot run so. Durations: 500ms, 10s, 2m, 1h. Sizes: 64M, 4G.";
 
 /// The options that `dstd-launch` and `cargo dstd run` share.
 #[derive(Args, Debug, Clone)]
 pub(crate) struct LaunchOptions {
-    /// Number of nodes
-    #[arg(short = 'n', long = "np", value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=i64::from(NODES_MAX)))]
+    /// Number of nodes [default: 2; with hosts: the sum of their slots]
+    #[arg(short = 'n', long = "np", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(NODES_MAX)))]
+    np: Option<u16>,
+    /// The number of nodes, decided.
+    #[arg(skip)]
     pub(crate) nodes: u16,
+    /// The hosts, decided; `None`: only this one.
+    #[arg(skip)]
+    pub(crate) cluster: Option<Cluster>,
+    #[command(flatten)]
+    pub(crate) hosts: HostOptions,
     /// How nodes talk [default: shm, which needs all nodes on one host]
     #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(Transport::ALL.iter().map(|t| t.name())))]
     transport: Option<String>,
@@ -231,8 +241,8 @@ impl RunCommand {
 
 /// Reads the command line of `dstd-launch`; has spoken when it returns the status to exit with.
 pub(crate) fn parse_launch(args: impl Iterator<Item = OsString>) -> Result<Plan, i32> {
-    let command = LaunchCommand::try_parse_from(args).map_err(|error| spoken(&error))?;
-    let (options, vars) = decide(&command.launch)?;
+    let mut command = LaunchCommand::try_parse_from(args).map_err(|error| spoken(&error))?;
+    let (options, vars) = decide(&mut command.launch)?;
     let mut words = command.command.into_iter();
     let program = words.next().expect("clap requires a program");
     Ok(Plan { launch: command.launch, options, vars, program, args: words.collect() })
@@ -244,8 +254,8 @@ pub(crate) fn parse_cargo(args: impl Iterator<Item = OsString>) -> Result<Build,
     if args.get(1).is_some_and(|arg| arg == "dstd") {
         args.remove(1);
     }
-    let CargoWhat::Run(run) = CargoCommand::try_parse_from(args).map_err(|error| spoken(&error))?.what;
-    let (options, vars) = decide(&run.launch)?;
+    let CargoWhat::Run(mut run) = CargoCommand::try_parse_from(args).map_err(|error| spoken(&error))?.what;
+    let (options, vars) = decide(&mut run.launch)?;
     Ok(Build { run: *run, options, vars })
 }
 
@@ -258,10 +268,12 @@ fn spoken(error: &clap::Error) -> i32 {
 
 type Vars = Vec<(OsString, OsString)>;
 
-fn decide(launch: &LaunchOptions) -> Result<(Options, Vars), i32> {
+fn decide(launch: &mut LaunchOptions) -> Result<(Options, Vars), i32> {
     let OnFailure::Abort = launch.on_failure;
     let told = Options::from_env().map_err(|error| error.to_string());
     let decided = told.map(|told| launch.options(told)).and_then(|options| {
+        let Decided { cluster, nodes, options } = launch.hosts.decide(launch.np, options)?;
+        (launch.cluster, launch.nodes) = (cluster, nodes);
         let vars = launch.env.iter().map(|var| parse_var(var, &|name| std::env::var_os(name)));
         Ok((options, vars.collect::<Result<Vars, String>>()?))
     });
@@ -346,10 +358,10 @@ mod tests {
     #[test]
     fn options_end_where_the_program_begins() {
         let command = launch("-n 3 --no-direct prog -n 5 --help -- x").unwrap();
-        assert_eq!(command.launch.nodes, 3);
+        assert_eq!(command.launch.np, Some(3));
         assert_eq!(command.command, ["prog", "-n", "5", "--help", "--", "x"]);
         let command = launch("--np=64 -- --odd a -- b").unwrap();
-        assert_eq!(command.launch.nodes, 64);
+        assert_eq!(command.launch.np, Some(64));
         assert_eq!(command.command, ["--odd", "a", "--", "b"]);
         assert_eq!(launch("-n 2").err(), Some(64));
     }
@@ -357,7 +369,7 @@ mod tests {
     #[test]
     fn every_option_is_understood_and_has_its_default() {
         let plain = launch("prog").unwrap().launch;
-        assert_eq!(plain.nodes, 2);
+        assert_eq!(plain.np, None);
         assert_eq!((plain.grace, plain.connect_timeout), (Duration::from_secs(10), Duration::from_secs(30)));
         assert_eq!((plain.timeout, plain.quiet, plain.verbose), (None, false, 0));
         assert_eq!(plain.options(Options::default()), Options::default());
@@ -407,8 +419,9 @@ mod tests {
             "--transport rdma prog",
             "--placement locality prog",
             "--on-failure continue prog",
-            "--host a,b prog",
-            "--hostfile f prog",
+            "-H a --hostfile f prog",
+            "--iface 10.0.0.0/33 prog",
+            "--port-range 5-4 prog",
             "--output label prog",
             "--spread all prog",
             "--insecure prog",
@@ -458,7 +471,7 @@ mod tests {
     #[test]
     fn cargo_run_takes_the_options_of_both() {
         let run = cargo("run -n 3 -p word_count --bin word_count -F a,b --locked -- FILE --top 5").unwrap();
-        assert_eq!((run.launch.nodes, run.package.as_deref()), (3, Some("word_count")));
+        assert_eq!((run.launch.np, run.package.as_deref()), (Some(3), Some("word_count")));
         assert_eq!(run.args, ["FILE", "--top", "5"]);
         assert_eq!(run.build_args(), ["--release", "--features", "a,b", "--locked"]);
         assert_eq!(cargo("run --dev").unwrap().build_args(), [""; 0]);

@@ -64,7 +64,8 @@ pub(crate) struct Tail {
 }
 
 impl Tail {
-    fn add(&mut self, bytes: &[u8]) {
+    /// Adds what was read next.
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
         for part in bytes.split_inclusive(|&byte| byte == b'\n') {
             if !self.in_line {
                 if self.lines.len() == LINES_MAX {

@@ -16,7 +16,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
-use dstd_control::env::{Options, Transport};
+use dstd_control::env::{Options, Reach, Transport};
 use dstd_control::exit;
 use dstd_control::rendezvous::{self, Hello, ServeError};
 use dstd_control::secret::Secret;
@@ -24,14 +24,16 @@ use dstd_control::stats::{Ending, StatsBlock};
 
 use crate::args::{LaunchOptions, Plan};
 use crate::console::{Console, Forwarder, Tail};
+use crate::hosts::{self, Cluster, Heard, Patience, Remote};
 use crate::links::Links;
 use crate::program::{self, NotFound};
 use crate::report::{Heading, Node as NodeReport, Report};
 use crate::signals::Signals;
-use crate::spawn::{Spawned, Template, open_report};
+use crate::spawn::{Spawned, Streams, Template, open_report, spawn_error_code};
 use crate::sys::{self, Arrived, Status, Target};
 use crate::verdict::{Cause, Fact, Verdict, failed, judge, lost_and_running};
 
+mod elsewhere;
 mod ending;
 mod words;
 
@@ -46,6 +48,9 @@ const FAILURE_GRACE: Duration = Duration::from_secs(2);
 /// How long a killed process may take to go; the kernel may still be busy for it.
 const KILLED: Duration = Duration::from_secs(10);
 
+/// What nodes have at least to meet, however long other hosts took to get ready.
+const MEET_MIN: Duration = Duration::from_secs(1);
+
 /// What the job waits for.
 pub(crate) enum Event {
     /// A node has ended and waits to be reaped.
@@ -54,6 +59,8 @@ pub(crate) enum Event {
     Signal(Arrived),
     /// All nodes were told to start, or why not.
     Met(Result<Vec<Hello>, ServeError>),
+    /// Another host said something, by the number of its connection.
+    Host(usize, Heard),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +73,11 @@ enum State {
 }
 
 struct Node {
+    /// 0 until the agent of another host has told it.
     pid: u32,
+    host: String,
+    /// The connection to its host; `None`: it is this one.
+    link: Option<usize>,
     stats: StatsBlock,
     forwarder: Option<Forwarder>,
     tail: Tail,
@@ -80,6 +91,7 @@ struct Job<'a> {
     launch: &'a LaunchOptions,
     console: Console,
     host: String,
+    remote: Remote,
     nodes: Vec<Node>,
     state: State,
     cause: Option<Cause>,
@@ -150,9 +162,13 @@ fn execute(
     let (events, inbox) = channel();
     let signals =
         Signals::watch(events.clone()).map_err(|error| internal("cannot wait for signals", error))?;
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .map_err(|error| (exit::PORT, format!("cannot listen on the loopback interface: {error}")))?;
-    let template = Template {
+    let cluster = plan.launch.cluster.as_ref().filter(|cluster| cluster.is_remote());
+    let (listener, reach) = match cluster {
+        Some(cluster) => hosts::listen(cluster, &plan.launch.hosts)?,
+        None => (listen_here()?, Reach::default()),
+    };
+    let deadline = began + plan.launch.connect_timeout;
+    let mut template = Template {
         path,
         name: plan.program.clone(),
         args: plan.args.clone(),
@@ -162,14 +178,28 @@ fn execute(
         size: plan.launch.nodes,
         controller: listener.local_addr().map_err(|error| internal("cannot listen", error))?,
         connect_timeout: plan.launch.connect_timeout,
+        reach,
         options: Options { transport: Some(transport), ..plan.options.clone() },
+        streams: if cluster.is_some() { Streams::LaunchersNode0Reads } else { Streams::Launchers },
+        stdout: None,
         signals: signals.mask_before(),
         secret: Secret::random().map_err(|error| internal("cannot make a secret", error))?,
+    };
+    let remote = match cluster {
+        Some(cluster) => {
+            let said = plan.launch.connect_timeout;
+            let patience = Patience { events: events.clone(), inbox: &inbox, deadline, said };
+            let remote = Remote::reach(cluster, &plan.launch.hosts, &mut template, &patience)?;
+            template.connect_timeout = deadline.saturating_duration_since(Instant::now()).max(MEET_MIN);
+            remote
+        }
+        None => Remote::default(),
     };
     let mut job = Job {
         launch: &plan.launch,
         console: console.clone(),
         host: host.to_owned(),
+        remote,
         nodes: Vec::new(),
         state: State::Running,
         cause: None,
@@ -182,7 +212,7 @@ fn execute(
     let meeting = job
         .meet(listener, &template, events.clone())
         .map_err(|error| internal("cannot start a thread", error))?;
-    job.spawn_all(&template, links, &events);
+    job.spawn_all(&template, links, cluster, &events);
     drop(events);
     let verdict = job.see_through(&inbox);
     job.called_off.store(true, Ordering::Relaxed);
@@ -217,21 +247,24 @@ impl Job<'_> {
     }
 
     /// Starts all nodes, or none: when one cannot be started, those before it are killed.
-    fn spawn_all(&mut self, template: &Template, mut links: Option<Links>, events: &Sender<Event>) {
+    fn spawn_all(
+        &mut self,
+        template: &Template,
+        mut links: Option<Links>,
+        cluster: Option<&Cluster>,
+        events: &Sender<Event>,
+    ) {
+        if let Some(Err(error)) = cluster.map(|cluster| self.remote.go(template, cluster)) {
+            let reason = format!("cannot forward stdin: {error}");
+            self.cause = Some(Cause::Start { code: exit::INTERNAL, node: None, reason });
+            self.call_off();
+            return;
+        }
         for rank in 0..template.size {
-            let spawned = template
-                .spawn(rank, links.as_mut())
-                .and_then(|spawned| self.adopt(rank, spawned, events.clone()));
+            let spawned = self.spawn(rank, template, links.as_mut(), cluster, events);
             if let Err(error) = spawned {
                 let reason = format!("cannot start {}: {error}", template.path.display());
-                let code = match error.kind() {
-                    io::ErrorKind::NotFound
-                    | io::ErrorKind::PermissionDenied
-                    | io::ErrorKind::NotADirectory => exit::USAGE,
-                    _ if error.raw_os_error() == Some(libc::ENOEXEC) => exit::UNFIT,
-                    _ => exit::INTERNAL,
-                };
-                self.cause = Some(Cause::Start { code, node: Some(rank), reason });
+                self.cause = Some(Cause::Start { code: spawn_error_code(&error), node: Some(rank), reason });
                 self.call_off();
                 self.kill_all();
                 return;
@@ -239,11 +272,41 @@ impl Job<'_> {
         }
     }
 
-    fn adopt(&mut self, rank: u16, spawned: Spawned, events: Sender<Event>) -> io::Result<()> {
-        let Spawned { pid, stats, stderr } = spawned;
+    /// Starts a node here, or gets ready for one that an agent starts.
+    fn spawn(
+        &mut self,
+        rank: u16,
+        template: &Template,
+        links: Option<&mut Links>,
+        cluster: Option<&Cluster>,
+        events: &Sender<Event>,
+    ) -> io::Result<()> {
+        let there = cluster.and_then(|cluster| Some((cluster, self.remote.link_of(cluster, rank)?)));
+        if let Some((cluster, link)) = there {
+            let spawned = self.remote.spawned(link, rank)?;
+            let host = cluster.hosts[cluster.host_of(rank)].host.name.clone();
+            return self.adopt(rank, spawned, host, Some(link));
+        }
+        let local_rank = cluster.map_or(rank, |cluster| cluster.local_rank(rank));
+        let spawned = template.spawn(rank, local_rank, links)?;
+        let pid = spawned.pid;
         self.explain(format_args!("node {rank} is process {pid}"));
+        self.adopt(rank, spawned, self.host.clone(), None)?;
+        let events = events.clone();
+        thread::Builder::new().name("wait".to_owned()).spawn(move || {
+            sys::wait_for_end(pid).expect("a child that was not reaped can be waited for");
+            // The job may have given up.
+            drop(events.send(Event::Ended(rank)));
+        })?;
+        Ok(())
+    }
+
+    fn adopt(&mut self, rank: u16, spawned: Spawned, host: String, link: Option<usize>) -> io::Result<()> {
+        let Spawned { pid, stats, stderr, .. } = spawned;
         self.nodes.push(Node {
             pid,
+            host,
+            link,
             stats,
             forwarder: None,
             tail: Tail::default(),
@@ -254,11 +317,6 @@ impl Job<'_> {
         });
         let forwarder = Forwarder::start(self.console.clone(), stderr)?;
         self.nodes[usize::from(rank)].forwarder = Some(forwarder);
-        thread::Builder::new().name("wait".to_owned()).spawn(move || {
-            sys::wait_for_end(pid).expect("a child that was not reaped can be waited for");
-            // The job may have given up.
-            drop(events.send(Event::Ended(rank)));
-        })?;
         Ok(())
     }
 
@@ -273,6 +331,7 @@ impl Job<'_> {
                 Ok(Event::Ended(rank)) => self.ended(rank),
                 Ok(Event::Signal(arrived)) => self.signalled(arrived),
                 Ok(Event::Met(met)) => self.met(met),
+                Ok(Event::Host(link, heard)) => self.heard(link, heard),
                 Err(RecvTimeoutError::Timeout) => {
                     if self.time_is_over().is_break() {
                         break;
@@ -346,14 +405,21 @@ impl Job<'_> {
         }
     }
 
+    /// A node of this host has ended.
     fn ended(&mut self, rank: u16) {
-        let order = self.nodes.iter().filter(|node| node.status.is_some()).count();
-        let node = &mut self.nodes[usize::from(rank)];
+        let node = &self.nodes[usize::from(rank)];
         if rank > 0 && !matches!(node.stats.ending(), Ending::Goodbye { .. }) {
             // What a failed node had started goes with it.
             sys::kill(Target::Group(node.pid), libc::SIGKILL);
         }
         let (status, peak_rss_bytes) = sys::reap(node.pid).expect("an ended child can be reaped");
+        self.over(rank, status, peak_rss_bytes);
+    }
+
+    /// A node is reaped.
+    fn over(&mut self, rank: u16, status: Status, peak_rss_bytes: u64) {
+        let order = self.nodes.iter().filter(|node| node.status.is_some()).count();
+        let node = &mut self.nodes[usize::from(rank)];
         node.status = Some(status);
         node.peak_rss_bytes = peak_rss_bytes;
         node.order = order;
@@ -391,9 +457,14 @@ impl Job<'_> {
     fn report(&self) -> Vec<NodeReport> {
         let nodes = (0..).zip(&self.nodes);
         nodes
-            .map(|(rank, node)| NodeReport::new(rank, &self.host, node.pid, node.peak_rss_bytes, &node.stats))
+            .map(|(rank, node)| NodeReport::new(rank, &node.host, node.pid, node.peak_rss_bytes, &node.stats))
             .collect()
     }
+}
+
+fn listen_here() -> Result<TcpListener, Failure> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .map_err(|error| (exit::PORT, format!("cannot listen on the loopback interface: {error}")))
 }
 
 fn job_id() -> String {

@@ -4,6 +4,7 @@
 //! args -> job --- program    where PROGRAM is
 //!             |-- spawn      one process a node: environment, secret, statistics block, stderr
 //!             |-- links      sockets between the nodes, which share memory
+//!             |-- hosts      the same on other hosts: agents behind ssh
 //!             |-- signals    ^C, TERM, USR1, USR2, ^Z
 //!             |-- console    stderr of the nodes, the launcher's own words
 //!             |-- verdict    why it ended (pure)
@@ -18,6 +19,7 @@
 mod args;
 mod cargo;
 mod console;
+mod hosts;
 mod job;
 mod links;
 mod program;
@@ -34,6 +36,14 @@ use std::ffi::OsString;
 ///
 /// Must be called by a thread that lives until it returns: the nodes die with it.
 pub fn main(args: impl Iterator<Item = OsString>) -> i32 {
+    let args: Vec<OsString> = args.collect();
+    if let [_, first, rest @ ..] = &args[..]
+        && first == "agent"
+        && rest.len() <= 1
+    {
+        return hosts::agent::main(rest.first().cloned());
+    }
+    let args = args.into_iter();
     match args::parse_launch(args) {
         Ok(plan) => job::run(&plan),
         Err(code) => code,

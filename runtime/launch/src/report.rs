@@ -80,13 +80,13 @@ fn get(counter: &AtomicU64) -> u64 {
 }
 
 impl Node {
-    /// A node that ran: `peak_rss_bytes` is what the kernel says.
+    /// A node that ran: `peak_rss_bytes` is what the kernel says, `pid` is 0 when nobody knows it.
     pub(crate) fn new(rank: u16, host: &str, pid: u32, peak_rss_bytes: u64, stats: &Stats) -> Node {
         let sent = KINDS.iter().zip(&stats.sent);
         Node {
             rank,
             host: host.to_owned(),
-            pid: Some(pid),
+            pid: (pid > 0).then_some(pid),
             threads_run: get(&stats.threads_run),
             peak_rss_bytes: peak_rss_bytes.max(get(&stats.peak_rss_bytes)),
             sent: sent

@@ -7,10 +7,11 @@ use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use dstd_control::env::{NodeEnv, Options};
+use dstd_control::env::{NodeEnv, Options, Reach};
+use dstd_control::exit;
 use dstd_control::secret::Secret;
 use dstd_control::stats::StatsBlock;
 
@@ -28,10 +29,26 @@ pub(crate) struct Template {
     pub(crate) size: u16,
     pub(crate) controller: SocketAddr,
     pub(crate) connect_timeout: Duration,
+    pub(crate) reach: Reach,
     pub(crate) options: Options,
+    pub(crate) streams: Streams,
+    /// Where all nodes of this host write, if not to the launcher's stdout.
+    pub(crate) stdout: Option<OwnedFd>,
     /// Signals that a node has blocked at its start.
     pub(crate) signals: sys::Mask,
     pub(crate) secret: Secret,
+}
+
+/// What a node reads and writes beside its stderr, and where its variables come from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Streams {
+    /// All of it is the launcher's own.
+    Launchers,
+    /// The launcher's own; but only node 0 reads, since others may be elsewhere.
+    LaunchersNode0Reads,
+    /// A pipe for node 0 and one for what all write, from and to the launcher on another host; its variables
+    /// are all there are.
+    Relayed,
 }
 
 /// A process that was started.
@@ -39,15 +56,16 @@ pub(crate) struct Spawned {
     pub(crate) pid: u32,
     pub(crate) stats: StatsBlock,
     pub(crate) stderr: OwnedFd,
+    /// Where node 0 is to be given what it reads: [`Streams::Relayed`].
+    pub(crate) stdin: Option<OwnedFd>,
 }
 
 impl Template {
-    /// Starts node `rank`. The node dies with the calling thread.
+    /// Starts node `rank`, which is number `local_rank` of this host. The node dies with the calling thread.
     ///
-    /// It reads the launcher's stdin and writes the launcher's stdout; its stderr comes back in
-    /// `Spawned`. The secret waits in a pipe that nobody else can read. Its ends of the links' sockets, if there
-    /// are any, are left to it alone.
-    pub(crate) fn spawn(&self, rank: u16, links: Option<&mut Links>) -> io::Result<Spawned> {
+    /// Its stderr comes back in `Spawned`, the other streams are as [`Streams`] says. The secret waits in a
+    /// pipe that nobody else can read. Its ends of the links' sockets, if there are any, are left to it alone.
+    pub(crate) fn spawn(&self, rank: u16, local_rank: u16, links: Option<&mut Links>) -> io::Result<Spawned> {
         let (stats, stats_fd) = StatsBlock::create()?;
         let (cred_fd, mut cred) = io::pipe()?;
         // 32 bytes fit into an empty pipe.
@@ -61,21 +79,35 @@ impl Template {
             job_id: self.job_id.clone(),
             rank,
             size: self.size,
-            local_rank: rank,
+            local_rank,
             controller: self.controller,
             cred_fd: cred_fd.as_raw_fd(),
             stats_fd: stats_fd.as_raw_fd(),
             link_fds,
             connect_timeout: self.connect_timeout,
+            reach: self.reach.clone(),
             options: self.options.clone(),
         };
         let mut command = Command::new(&self.path);
+        if self.streams == Streams::Relayed {
+            command.env_clear();
+        }
+        if let Some(stdout) = &self.stdout {
+            command.stdout(stdout.try_clone()?);
+        }
+        if self.streams != Streams::Launchers {
+            command.stdin(match self.streams {
+                _ if rank > 0 => Stdio::null(),
+                Streams::Relayed => Stdio::piped(),
+                _ => Stdio::inherit(),
+            });
+        }
         command.arg0(&self.name).args(&self.args).envs(self.vars.iter().map(|(name, value)| (name, value)));
         command.envs(env.to_vars()).stderr(stderr_of_node);
         if let Some(dir) = &self.dir {
             command.current_dir(dir);
         }
-        let background = rank > 0;
+        let background = rank > 0 || self.streams == Streams::Relayed;
         if background {
             command.process_group(0);
         }
@@ -83,9 +115,21 @@ impl Template {
         let fds = [vec![env.cred_fd, env.stats_fd], env.link_fds.unwrap_or_default()].concat();
         // SAFETY: `in_child` makes only calls that are safe between fork and exec.
         unsafe { command.pre_exec(move || sys::in_child(launcher, &fds, &signals, background)) };
-        let child = command.spawn()?;
+        let mut child = command.spawn()?;
+        let stdin = child.stdin.take().map(OwnedFd::from);
         // The job reaps the process itself, by its id.
-        Ok(Spawned { pid: child.id(), stats, stderr })
+        Ok(Spawned { pid: child.id(), stats, stderr, stdin })
+    }
+}
+
+/// The status for a program that cannot be started because of `error`.
+pub(crate) fn spawn_error_code(error: &io::Error) -> i32 {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied | io::ErrorKind::NotADirectory => {
+            exit::USAGE
+        }
+        _ if error.raw_os_error() == Some(libc::ENOEXEC) => exit::UNFIT,
+        _ => exit::INTERNAL,
     }
 }
 

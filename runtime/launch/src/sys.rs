@@ -19,6 +19,8 @@ pub(crate) enum Status {
     Exit(i32),
     /// A signal killed it.
     Signal { signal: i32, core: bool },
+    /// Nobody can say: its host was lost.
+    Lost,
 }
 
 impl Status {
@@ -27,6 +29,7 @@ impl Status {
         match self {
             Status::Exit(code) => code,
             Status::Signal { signal, .. } => 128 + signal,
+            Status::Lost => dstd_control::exit::HOST,
         }
     }
 }
@@ -99,20 +102,13 @@ pub(crate) fn reap(pid: u32) -> io::Result<(Status, u64)> {
 ///
 /// Only calls that are safe after fork are made; nothing is allocated.
 pub(crate) fn in_child(launcher: u32, fds: &[RawFd], signals: &Mask, background: bool) -> io::Result<()> {
-    // SAFETY: no memory is involved.
-    check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) })?;
-    // SAFETY: no memory is involved.
-    if unsafe { libc::getppid() } as u32 != launcher {
-        // The launcher died before the line above: nobody would ever kill this process.
-        return Err(io::Error::from_raw_os_error(libc::ESRCH));
-    }
+    die_with(launcher, signals)?;
     // SAFETY: no memory is involved. Where it is forbidden the node finds out itself, and says so.
     unsafe { libc::personality(libc::ADDR_NO_RANDOMIZE as libc::c_ulong) };
     for &fd in fds {
         // SAFETY: no memory is involved; the descriptors are open in this process.
         check(unsafe { libc::fcntl(fd, libc::F_SETFD, 0) })?;
     }
-    signals.set()?;
     if background {
         for signal in [libc::SIGTTIN, libc::SIGTTOU] {
             // SAFETY: ignoring a signal installs no code.
@@ -133,6 +129,38 @@ pub(crate) fn raise_descriptor_limit(wanted: u64) -> io::Result<u64> {
         check(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) })?;
     }
     Ok(limit.rlim_cur)
+}
+
+/// Prepares a child between fork and exec: it dies with the thread of process `launcher` that started it,
+/// and has `signals` blocked.
+///
+/// Only calls that are safe after fork are made; nothing is allocated.
+pub(crate) fn die_with(launcher: u32, signals: &Mask) -> io::Result<()> {
+    // SAFETY: no memory is involved.
+    check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) })?;
+    // SAFETY: no memory is involved.
+    if unsafe { libc::getppid() } as u32 != launcher {
+        // The launcher died before the line above: nobody would ever kill this process.
+        return Err(io::Error::from_raw_os_error(libc::ESRCH));
+    }
+    signals.set()
+}
+
+/// How many descriptors a process of this host can have, raised to `wanted` where that is permitted.
+pub(crate) fn descriptors(wanted: u64) -> io::Result<u64> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is live and writable.
+    check(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) })?;
+    if limit.rlim_max >= wanted {
+        return Ok(limit.rlim_max);
+    }
+    let raised = libc::rlimit { rlim_max: wanted, ..limit };
+    // SAFETY: `raised` is live.
+    match unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raised) } {
+        0 => Ok(wanted),
+        // Not permitted: the plan goes by what there is.
+        _ => Ok(limit.rlim_max),
+    }
 }
 
 /// Waits until a read of `fd` would return, at most `timeout`.
@@ -194,6 +222,19 @@ impl Mask {
     fn set(&self) -> io::Result<()> {
         change_mask(libc::SIG_SETMASK, &self.0).map(drop)
     }
+}
+
+/// What the calling thread has blocked.
+pub(crate) fn mask() -> io::Result<Mask> {
+    change_mask(libc::SIG_BLOCK, &set_of(&[])?)
+}
+
+/// Whether this process may read from the terminal that is its stdin; true when that is no terminal.
+pub(crate) fn may_read_stdin() -> bool {
+    // SAFETY: no memory is involved.
+    let foreground = unsafe { libc::tcgetpgrp(libc::STDIN_FILENO) };
+    // SAFETY: no memory is involved.
+    foreground < 0 || foreground == unsafe { libc::getpgrp() }
 }
 
 /// Changes what the calling thread has blocked; returns what it had.

@@ -42,6 +42,8 @@ pub(crate) enum Cause {
     Timeout(Duration),
     /// The launcher got a signal.
     Signal(i32),
+    /// The connection to another host has closed; why.
+    Host(String),
 }
 
 /// Who ended the program.
@@ -122,6 +124,8 @@ pub(crate) fn judge(facts: &[Fact], cause: Option<&Cause>, started: bool) -> Ver
         Some(Cause::Timeout(wait)) => {
             return launcher(exit::TIMEOUT, None, format!("it was not done within {wait:?} (--timeout)"));
         }
+        // Whatever was seen elsewhere follows from it.
+        Some(Cause::Host(words)) => return launcher(exit::HOST, None, words.clone()),
         Some(Cause::Signal(_)) | None => {}
     }
     if let Some(rank) = root(facts) {
@@ -169,6 +173,12 @@ fn failure(rank: u16, fact: &Fact, size: usize, started: bool) -> Verdict {
             let reason = format!("killed by signal {signal} ({}{dumped}){when}", signal_name(signal));
             Verdict { origin: Origin::Node, node, code: status.code(), reason }
         }
+        Status::Lost => Verdict {
+            origin: Origin::Launcher,
+            node,
+            code: exit::HOST,
+            reason: "its host was lost".to_owned(),
+        },
         Status::Exit(code) if !started && fact.phase != Phase::Running => {
             let reason = match fact.phase {
                 Phase::Born => {

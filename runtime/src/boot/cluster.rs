@@ -38,7 +38,7 @@ pub(super) fn join(environment: &NodeEnv, config: Config, program: Program) {
         .unwrap_or_else(|error| stop!(fatal::SECRET, "cannot read the cluster's secret: {error}"));
     let stats = start::stats(environment).leak();
     // Before any descriptor is made that stays: the runtime's own must be this node's as well.
-    let descriptors = if nodes > 1 { set_descriptors_apart(me, nodes) } else { Ok(()) };
+    let descriptors = if nodes > 1 { set_descriptors_apart(me, nodes, environment) } else { Ok(()) };
     let private_statics = config.private_statics;
     let direct = config.direct;
     let statics = shared_statics(nodes, private_statics);
@@ -49,7 +49,7 @@ pub(super) fn join(environment: &NodeEnv, config: Config, program: Program) {
         layout: layout.clone(),
         config,
         stats,
-        launched: true,
+        launched: !environment.reach.unwatched,
         direct: nodes > 1 && direct,
         queue: Queue::new(),
     });
@@ -67,14 +67,14 @@ pub(super) fn join(environment: &NodeEnv, config: Config, program: Program) {
     let own = (nodes > 1).then(|| own_memory(&mut controller, me, &layout, &statics, direct));
     let meeting = Meeting::prepare(environment).unwrap_or_else(|failure| failure.end(&mut controller));
     let files = own.as_ref().and_then(|own| own.files);
-    let hello = hello(me, &layout, &meeting, files).unwrap_or_else(|error| {
+    let hello = hello(context, &meeting, files).unwrap_or_else(|error| {
         give_up(&mut controller, fatal::CANNOT, &format!("cannot describe this node: {error}"))
     });
     let peers = controller.hello(&hello).unwrap_or_else(|error| stop!(error.exit_code(), "{error}"));
     let transport = meeting
         .connect(me, &peers, &secret, environment.connect_timeout)
         .unwrap_or_else(|failure| failure.end(&mut controller));
-    ship::set_parallelism(parallelism(context));
+    ship::set_parallelism(peers.iter().map(|peer| peer.threads as usize).sum());
 
     let Some(Own { memory, files }) = own else {
         ready(&mut controller, stats);
@@ -112,9 +112,16 @@ pub(super) fn join(environment: &NodeEnv, config: Config, program: Program) {
 }
 
 /// Gives this node numbers for its descriptors that no other node uses.
-fn set_descriptors_apart(me: NodeId, nodes: u16) -> Result<(), String> {
-    let limit = interpose::fd::hard_limit(u64::from(nodes) * DESCRIPTORS_PER_NODE)
+fn set_descriptors_apart(me: NodeId, nodes: u16, environment: &NodeEnv) -> Result<(), String> {
+    // With several hosts the launcher says what all of them permit, so that all nodes plan the same.
+    let told = environment.reach.descriptors;
+    let wanted = told.unwrap_or(u64::from(nodes) * DESCRIPTORS_PER_NODE);
+    let permitted = interpose::fd::hard_limit(wanted)
         .map_err(|error| format!("cannot read the limit of descriptors: {error}"))?;
+    let limit = told.unwrap_or(permitted);
+    if permitted < limit {
+        return Err(format!("this process may have {permitted} descriptors, {limit} were promised"));
+    }
     let stride = interpose::fd::plan(nodes, limit).map_err(|error| error.to_string())?;
     // SAFETY: this is the only thread of the process.
     unsafe { interpose::fd::setup(me, nodes, stride) }
@@ -259,24 +266,23 @@ fn forget_environment() {
     }
 }
 
-fn parallelism(context: &Context) -> usize {
-    let own = context.config.threads.map_or_else(
-        || std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-        |threads| threads.max(1) as usize,
-    );
-    own * usize::from(context.layout.nodes())
+/// The user threads that this node offers.
+fn threads(context: &Context) -> u32 {
+    let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    context.config.threads.unwrap_or_else(|| u32::try_from(cores()).unwrap_or(u32::MAX)).max(1)
 }
 
-fn hello(me: NodeId, layout: &Layout, meeting: &Meeting, memory: Option<Files>) -> io::Result<Hello> {
+fn hello(context: &Context, meeting: &Meeting, memory: Option<Files>) -> io::Result<Hello> {
     Ok(Hello {
         protocol: PROTOCOL,
-        rank: me.0,
+        rank: context.me.0,
         pid: std::process::id(),
         host: std::fs::read_to_string("/proc/sys/kernel/hostname")?.trim().to_owned(),
         build_id: identity::build_id()?,
         layout: identity::layout_words(alloc::reservation().heap_bytes()),
-        probes: identity::probes(layout),
+        probes: identity::probes(&context.layout),
         cpu: identity::cpu(),
+        threads: threads(context),
         listen: meeting.address()?,
         memory,
     })

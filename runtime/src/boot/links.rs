@@ -86,9 +86,9 @@ impl Meeting {
                 Failure::new(fatal::CANNOT, format!("cannot use the sockets to the other nodes: {error}"))
             });
         }
-        mesh::listen()
+        mesh::listen(&environment.reach)
             .map(Meeting::Listener)
-            .map_err(|error| Failure::new(exit::PORT, format!("cannot listen on the loopback: {error}")))
+            .map_err(|error| Failure::new(exit::PORT, format!("cannot listen for the other nodes: {error}")))
     }
 
     /// Where the peers find this node.

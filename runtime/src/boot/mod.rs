@@ -1,6 +1,6 @@
 //! From the first instruction of the process to `main`.
 //!
-//! 1. `__libc_start_main` (ours): the address space is made the same on every node (re-exec with
+//! 1. `__libc_start_main` (ours): what a batch system has started becomes a node (re-exec with the variables of one); the address space is made the same on every node (re-exec with
 //!    randomisation off), and the last exit handler is registered. Nothing has run yet but libc.
 //! 2. libc runs the constructors of the program, then our `main`.
 //! 3. One node: the program's `main` runs at once. Several: the slices are mapped, descriptors
@@ -11,7 +11,9 @@ mod aslr;
 mod cluster;
 mod identity;
 mod links;
+mod managed;
 mod native;
+mod shared_key;
 mod start;
 
 pub(crate) use identity::{Tls, runtime_stack_bytes, tls, tls_bytes};

@@ -10,7 +10,7 @@ use dstd_addr::{Layout, NodeId};
 use dstd_control::env::{NodeEnv, Options};
 use dstd_control::stats::StatsBlock;
 
-use super::{aslr, cluster};
+use super::{aslr, cluster, managed};
 use crate::config::Config;
 use crate::context::{self, Context};
 use crate::fatal::{self, stop};
@@ -47,6 +47,7 @@ pub(crate) unsafe extern "C" fn __libc_start_main(
     stack_end: *mut c_void,
 ) -> c_int {
     PROGRAM.get_or_init(|| main);
+    managed::become_node(argv);
     if aslr::is_node_of_several() {
         aslr::make_addresses_equal(argv);
     }

@@ -88,6 +88,11 @@ impl Engine {
     fn lost(&self, peer: NodeId) -> ! {
         self.context.stats.peak_rss_bytes.store(peak_rss_bytes(), Ordering::Relaxed);
         self.context.stats.lost(peer.0);
+        if !self.context.launched {
+            let me = self.context.me;
+            let line = fatal::Line::new(format_args!("dstd: node {me} lost its connection to node {peer}\n"));
+            raw::write_stderr(line.bytes());
+        }
         raw::exit_now(fatal::INTERNAL)
     }
 

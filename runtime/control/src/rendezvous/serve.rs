@@ -224,7 +224,12 @@ impl Roll {
     }
 
     fn peers(&self) -> Vec<Peer> {
-        let peer = |hello: &Hello| Peer { listen: hello.listen, pid: hello.pid, memory: hello.memory };
+        let peer = |hello: &Hello| Peer {
+            listen: hello.listen,
+            pid: hello.pid,
+            threads: hello.threads,
+            memory: hello.memory,
+        };
         self.hellos.iter().flatten().map(peer).collect()
     }
 
@@ -299,10 +304,14 @@ impl Roll {
         match different {
             None => Ok(()),
             Some((other, what)) => {
-                let reason = format!(
-                    "nodes {} and {} do not agree on {what}: all nodes must run the same build",
-                    first.rank, other.rank
-                );
+                let advice = if first.host == other.host {
+                    "all nodes must run the same build"
+                } else {
+                    "all hosts need the same build, C library and kind of CPU"
+                };
+                let name = |hello: &Hello| format!("{} ({})", hello.rank, hello.host);
+                let reason =
+                    format!("nodes {} and {} do not agree on {what}: {advice}", name(first), name(other));
                 Err(ServeError::Refused { code: exit::VERSION, node: None, reason })
             }
         }

@@ -2,12 +2,28 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Job, State};
+use super::{Job, Node, State};
 use crate::sys::{self, Arrived, Target};
 use crate::verdict::Cause;
 
 /// Within this time a second ^C means the first one did not help.
 const INTERRUPT_AGAIN: Duration = Duration::from_secs(2);
+
+/// Who gets a signal.
+enum Scope {
+    /// The node.
+    Process,
+    /// It, and what it has started.
+    Group,
+}
+
+impl Node {
+    /// Whether a signal that the launcher got has not reached the running node, `by_terminal`: if it is here.
+    fn misses(&self, by_terminal: bool) -> bool {
+        self.status.is_none() && !(by_terminal && self.link.is_none())
+    }
+}
+
 impl Job<'_> {
     pub(super) fn signalled(&mut self, Arrived { signal, from_terminal }: Arrived) {
         match signal {
@@ -33,8 +49,8 @@ impl Job<'_> {
             self.stop_for(libc::SIGINT);
             return;
         }
-        if let Some(node) = self.nodes.first().filter(|node| node.status.is_none() && !from_terminal) {
-            sys::kill(Target::Process(node.pid), libc::SIGINT);
+        if let Some(node) = self.nodes.first().filter(|node| node.misses(from_terminal)) {
+            self.signal(0, node, Scope::Process, libc::SIGINT);
         }
         if !self.launch.quiet {
             self.console.say("interrupt sent to node 0; again within 2 s stops all nodes");
@@ -54,9 +70,9 @@ impl Job<'_> {
 
     /// To every node that runs; node 0 has it already when the terminal sent it.
     fn pass_on(&self, signal: i32, from_terminal: bool) {
-        for (rank, node) in self.nodes.iter().enumerate() {
-            if node.status.is_none() && !(rank == 0 && from_terminal) {
-                sys::kill(Target::Process(node.pid), signal);
+        for (rank, node) in (0..).zip(&self.nodes) {
+            if node.misses(from_terminal && rank == 0) {
+                self.signal(rank, node, Scope::Process, signal);
             }
         }
     }
@@ -77,11 +93,20 @@ impl Job<'_> {
     }
 
     fn end_all(&mut self, signal: i32) {
-        for (rank, node) in self.nodes.iter_mut().enumerate().filter(|(_, node)| node.status.is_none()) {
-            node.told_to_end = true;
+        self.nodes.iter_mut().filter(|node| node.status.is_none()).for_each(|node| node.told_to_end = true);
+        for (rank, node) in (0..).zip(&self.nodes).filter(|(_, node)| node.status.is_none()) {
+            self.signal(rank, node, Scope::Group, signal);
+        }
+    }
+
+    /// To a node that has not been reaped.
+    fn signal(&self, rank: u16, node: &Node, scope: Scope, signal: i32) {
+        let group = matches!(scope, Scope::Group);
+        match node.link {
+            Some(link) => self.remote.signal(link, rank, group, signal),
             // Node 0 shares the launcher's own group.
-            let target = if rank == 0 { Target::Process(node.pid) } else { Target::Group(node.pid) };
-            sys::kill(target, signal);
+            None if group && rank > 0 => sys::kill(Target::Group(node.pid), signal),
+            None => sys::kill(Target::Process(node.pid), signal),
         }
     }
 }

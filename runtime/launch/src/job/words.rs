@@ -46,7 +46,7 @@ impl Job<'_> {
             Origin::Launcher => "stopped the program",
             _ => "failed",
         };
-        let mut words = format!("node {rank} ({}, pid {}) {what}: {}", self.host, node.pid, verdict.reason);
+        let mut words = format!("node {rank} ({}, pid {}) {what}: {}", node.host, node.pid, verdict.reason);
         let interrupted = self.interrupted.is_some() && verdict.code == 128 + libc::SIGINT;
         if !self.launch.quiet && !interrupted {
             self.add_tail(&mut words, rank);
@@ -83,6 +83,7 @@ impl Job<'_> {
                 (Ending::Lost { peer }, _) => format!("lost node {peer}"),
                 (_, None) => "cannot be killed".to_owned(),
                 (_, Some(_)) if node.told_to_end => "stopped by the launcher".to_owned(),
+                (_, Some(Status::Lost)) => format!("lost with its host {}", node.host),
                 (_, Some(Status::Exit(code))) => format!("status {code}"),
                 (_, Some(Status::Signal { signal, .. })) => signal_name(signal).to_owned(),
             };
@@ -99,7 +100,7 @@ impl Job<'_> {
         for ((rank, stage), node) in missing.stages.iter().enumerate().zip(&self.nodes) {
             let hint =
                 if node.stats.phase() == Phase::Born { ": is the program built with dstd?" } else { "" };
-            write!(words, "\n  node {rank}  {}  pid {}  {stage}{hint}", self.host, node.pid)
+            write!(words, "\n  node {rank}  {}  pid {}  {stage}{hint}", node.host, node.pid)
                 .expect("a String takes all");
         }
         if missing.strangers > 0 {

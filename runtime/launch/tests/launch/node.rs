@@ -67,7 +67,7 @@ fn join(env: &NodeEnv, behaviour: &str, culprit: u16, text: String) -> Node {
         stats.stop(code, &reason);
         exit(code)
     };
-    let listener = mesh::listen().unwrap();
+    let listener = mesh::listen(&env.reach).unwrap();
     let mut controller = match Controller::connect(env, &secret) {
         Ok(controller) => controller,
         Err(error) => stop(error.exit_code(), error.to_string()),
@@ -86,6 +86,7 @@ fn join(env: &NodeEnv, behaviour: &str, culprit: u16, text: String) -> Node {
         layout: [0; 4],
         probes: [0; 8],
         cpu: 0,
+        threads: 1,
         listen: Some(listener.local_addr().unwrap()),
         memory: None,
     };

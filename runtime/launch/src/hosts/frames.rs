@@ -1,0 +1,423 @@
+//! What a launcher and its agent on another host say to each other, over the remote shell's pipes.
+//!
+//! | message | from | to | what it does |
+//! |---|---|---|---|
+//! | greeting | agent | launcher | a magic word and a version; what a login shell printed before is skipped |
+//! | `Job` | launcher | agent | all that is equal for the nodes, the secret too; which of them the agent starts |
+//! | `Piece`, `Whole` | launcher | agent | the program itself, with `--bcast` |
+//! | `Ready` | agent | launcher | this host can run the job |
+//! | `Refused` | agent | launcher | it cannot, and why |
+//! | `Go` | launcher | agent | all hosts can: start the nodes |
+//! | `Spawned`, `NotSpawned` | agent | launcher | for each node |
+//! | `Stdin`, `StdinEnd` | launcher | agent | what node 0 reads; the next one after `StdinTaken` |
+//! | `StdinTaken` | agent | launcher | node 0 has got it |
+//! | `Stdout` | agent | launcher | what the nodes wrote, in their order |
+//! | `Stderr` | agent | launcher | what a node wrote |
+//! | `StdoutClosed` | launcher | agent | nobody reads what the nodes write |
+//! | `Stats` | agent | launcher | a node's counters and last words |
+//! | `Ended` | agent | launcher | a node was reaped; all it wrote came before |
+//! | `Signal` | launcher | agent | for a node or its group |
+//!
+//! A frame is a length (`u32`), a kind (`u8`), a rank (`u16`) and a body, little-endian. The end of the
+//! launcher's side ends the agent and its nodes. The remote shell has authenticated both ends and keeps
+//! strangers from reading along.
+
+use std::ffi::OsString;
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::sys::Status;
+
+/// The first bytes of an agent.
+const MAGIC: &[u8; 12] = b"dstd-agent:\x01";
+/// What a login shell may print before.
+const NOISE_BYTES_MAX: usize = 1 << 20;
+/// The longest frame: an environment of the largest size that Linux takes, written as text.
+const FRAME_BYTES_MAX: usize = 32 << 20;
+/// A piece of a program or of a stream.
+pub(super) const PIECE_BYTES: usize = 64 << 10;
+
+/// All that an agent must know.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub(super) struct Job {
+    /// The launcher's version.
+    pub(super) version: String,
+    pub(super) job_id: String,
+    /// Where the program is, on this host too unless it is sent.
+    pub(super) path: OsString,
+    pub(super) name: OsString,
+    pub(super) args: Vec<OsString>,
+    /// The whole environment.
+    pub(super) vars: Vec<(OsString, OsString)>,
+    pub(super) dir: OsString,
+    pub(super) size: u16,
+    /// The nodes of this host: rank, and rank among those of the host.
+    pub(super) ranks: Vec<(u16, u16)>,
+    pub(super) controller: SocketAddr,
+    pub(super) connect_timeout_ms: u64,
+    /// Variables of [`dstd_control::env::Options`].
+    pub(super) options: Vec<(String, String)>,
+    pub(super) addr: Option<IpAddr>,
+    pub(super) iface: Option<String>,
+    pub(super) ports: Option<String>,
+    pub(super) secret: [u8; 32],
+    /// Which build the program must be.
+    pub(super) build: String,
+    /// Size and digest, when the program is sent.
+    pub(super) sent: Option<(u64, [u8; 32])>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum ToAgent {
+    Job(Box<Job>),
+    Piece(Vec<u8>),
+    Whole,
+    /// `descriptors`: how many a process can have on every host.
+    Go {
+        descriptors: u64,
+    },
+    Signal {
+        rank: u16,
+        group: bool,
+        signal: i32,
+    },
+    Stdin(Vec<u8>),
+    StdinEnd,
+    StdoutClosed,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum FromAgent {
+    Ready { descriptors: u64 },
+    Refused { code: i32, words: String },
+    Spawned { rank: u16, pid: u32 },
+    NotSpawned { rank: u16, code: i32, words: String },
+    Stdout(Vec<u8>),
+    Stderr { rank: u16, bytes: Vec<u8> },
+    StdinTaken,
+    Stats { rank: u16, bytes: Vec<u8> },
+    Ended { rank: u16, status: Status, peak_rss_bytes: u64 },
+}
+
+/// A message as it travels.
+#[derive(Debug)]
+pub(super) struct Frame {
+    kind: u8,
+    rank: u16,
+    body: Vec<u8>,
+}
+
+impl Frame {
+    fn new(kind: u8, rank: u16, body: Vec<u8>) -> Frame {
+        Frame { kind, rank, body }
+    }
+
+    /// Writes the frame at once and flushes.
+    pub(super) fn write(&self, to: &mut impl Write) -> io::Result<()> {
+        let length = u32::try_from(self.body.len() + 3).map_err(|_| damaged())?;
+        let mut bytes = Vec::with_capacity(self.body.len() + 7);
+        bytes.extend_from_slice(&length.to_le_bytes());
+        bytes.push(self.kind);
+        bytes.extend_from_slice(&self.rank.to_le_bytes());
+        bytes.extend_from_slice(&self.body);
+        to.write_all(&bytes)?;
+        to.flush()
+    }
+
+    /// Reads the next frame; `None` at the end of the stream between two.
+    pub(super) fn read(from: &mut impl Read) -> io::Result<Option<Frame>> {
+        let mut length = [0; 4];
+        if !read_or_end(from, &mut length)? {
+            return Ok(None);
+        }
+        let length = usize::try_from(u32::from_le_bytes(length)).unwrap_or(usize::MAX);
+        if !(3..=FRAME_BYTES_MAX).contains(&length) {
+            return Err(damaged());
+        }
+        let mut head = [0; 3];
+        from.read_exact(&mut head)?;
+        // Grows with what comes, not with what is promised.
+        let mut body = Vec::new();
+        from.take(length as u64 - 3).read_to_end(&mut body)?;
+        if body.len() + 3 != length {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(Some(Frame { kind: head[0], rank: u16::from_le_bytes([head[1], head[2]]), body }))
+    }
+}
+
+fn read_or_end(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<bool> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match from.read(&mut buffer[filled..]) {
+            Ok(0) if filled == 0 => return Ok(false),
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(got) => filled += got,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
+}
+
+/// The agent's first word.
+pub(super) fn greet(to: &mut impl Write) -> io::Result<()> {
+    to.write_all(MAGIC)?;
+    to.flush()
+}
+
+/// Skips what a login shell printed, up to the agent's first word; false when it never comes.
+pub(super) fn await_greeting(from: &mut impl Read) -> io::Result<bool> {
+    let mut seen: Vec<u8> = Vec::new();
+    let mut byte = [0];
+    while !seen.ends_with(MAGIC) {
+        if seen.len() == NOISE_BYTES_MAX || !read_or_end(from, &mut byte)? {
+            return Ok(false);
+        }
+        seen.push(byte[0]);
+    }
+    Ok(true)
+}
+
+fn damaged() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "a message of the launcher's agent cannot be understood")
+}
+
+fn numbers<const N: usize>(numbers: [u64; N]) -> Vec<u8> {
+    numbers.into_iter().flat_map(u64::to_le_bytes).collect()
+}
+
+fn read_numbers<const N: usize>(body: &[u8]) -> io::Result<[u64; N]> {
+    let (words, []) = body.as_chunks::<8>() else { return Err(damaged()) };
+    let words: &[[u8; 8]; N] = words.try_into().map_err(|_| damaged())?;
+    Ok(words.map(u64::from_le_bytes))
+}
+
+/// A code and the words that follow it.
+fn coded(code: i32, words: &str) -> Vec<u8> {
+    [&code.to_le_bytes()[..], words.as_bytes()].concat()
+}
+
+fn read_coded(body: &[u8]) -> io::Result<(i32, String)> {
+    let (code, words) = body.split_first_chunk::<4>().ok_or_else(damaged)?;
+    Ok((i32::from_le_bytes(*code), String::from_utf8_lossy(words).into_owned()))
+}
+
+impl ToAgent {
+    pub(super) fn into_frame(self) -> io::Result<Frame> {
+        Ok(match self {
+            ToAgent::Job(job) => Frame::new(1, 0, serde_json::to_vec(&job)?),
+            ToAgent::Piece(bytes) => Frame::new(2, 0, bytes),
+            ToAgent::Whole => Frame::new(3, 0, Vec::new()),
+            ToAgent::Go { descriptors } => Frame::new(4, 0, numbers([descriptors])),
+            ToAgent::Signal { rank, group, signal } => {
+                Frame::new(5, rank, coded(signal, if group { "group" } else { "" }))
+            }
+            ToAgent::Stdin(bytes) => Frame::new(6, 0, bytes),
+            ToAgent::StdinEnd => Frame::new(7, 0, Vec::new()),
+            ToAgent::StdoutClosed => Frame::new(8, 0, Vec::new()),
+        })
+    }
+
+    pub(super) fn from_frame(Frame { kind, rank, body }: Frame) -> io::Result<ToAgent> {
+        Ok(match kind {
+            1 => ToAgent::Job(serde_json::from_slice(&body)?),
+            2 => ToAgent::Piece(body),
+            3 => ToAgent::Whole,
+            4 => {
+                let [descriptors] = read_numbers(&body)?;
+                ToAgent::Go { descriptors }
+            }
+            5 => {
+                let (signal, target) = read_coded(&body)?;
+                ToAgent::Signal { rank, group: target == "group", signal }
+            }
+            6 => ToAgent::Stdin(body),
+            7 => ToAgent::StdinEnd,
+            8 => ToAgent::StdoutClosed,
+            _ => return Err(damaged()),
+        })
+    }
+}
+
+impl FromAgent {
+    pub(super) fn into_frame(self) -> Frame {
+        match self {
+            FromAgent::Ready { descriptors } => Frame::new(101, 0, numbers([descriptors])),
+            FromAgent::Refused { code, words } => Frame::new(102, 0, coded(code, &words)),
+            FromAgent::Spawned { rank, pid } => Frame::new(103, rank, numbers([pid.into()])),
+            FromAgent::NotSpawned { rank, code, words } => Frame::new(104, rank, coded(code, &words)),
+            FromAgent::Stdout(bytes) => Frame::new(105, 0, bytes),
+            FromAgent::Stderr { rank, bytes } => Frame::new(106, rank, bytes),
+            FromAgent::StdinTaken => Frame::new(107, 0, Vec::new()),
+            FromAgent::Stats { rank, bytes } => Frame::new(108, rank, bytes),
+            FromAgent::Ended { rank, status, peak_rss_bytes } => {
+                let (kind, number) = match status {
+                    Status::Exit(code) => (0, code),
+                    Status::Signal { signal, core } => (1 + u64::from(core), signal),
+                    Status::Lost => (3, 0),
+                };
+                Frame::new(109, rank, numbers([kind, u64::from(number as u32), peak_rss_bytes]))
+            }
+        }
+    }
+
+    pub(super) fn from_frame(Frame { kind, rank, body }: Frame) -> io::Result<FromAgent> {
+        Ok(match kind {
+            101 => {
+                let [descriptors] = read_numbers(&body)?;
+                FromAgent::Ready { descriptors }
+            }
+            102 => {
+                let (code, words) = read_coded(&body)?;
+                FromAgent::Refused { code, words }
+            }
+            103 => {
+                let [pid] = read_numbers(&body)?;
+                FromAgent::Spawned { rank, pid: u32::try_from(pid).map_err(|_| damaged())? }
+            }
+            104 => {
+                let (code, words) = read_coded(&body)?;
+                FromAgent::NotSpawned { rank, code, words }
+            }
+            105 => FromAgent::Stdout(body),
+            106 => FromAgent::Stderr { rank, bytes: body },
+            107 => FromAgent::StdinTaken,
+            108 => FromAgent::Stats { rank, bytes: body },
+            109 => {
+                let [kind, number, peak_rss_bytes] = read_numbers(&body)?;
+                let number = u32::try_from(number).map_err(|_| damaged())? as i32;
+                let status = match kind {
+                    0 => Status::Exit(number),
+                    1 | 2 => Status::Signal { signal: number, core: kind == 2 },
+                    3 => Status::Lost,
+                    _ => return Err(damaged()),
+                };
+                FromAgent::Ended { rank, status, peak_rss_bytes }
+            }
+            _ => return Err(damaged()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::ffi::OsStringExt;
+
+    fn job() -> Job {
+        Job {
+            version: "1".to_owned(),
+            job_id: "j".to_owned(),
+            path: OsString::from_vec(b"/no \xfftext".to_vec()),
+            name: "p".into(),
+            args: vec!["".into(), "a b".into()],
+            vars: vec![("A".into(), OsString::from_vec(vec![0xfe]))],
+            dir: "/".into(),
+            size: 3,
+            ranks: vec![(1, 0), (2, 1)],
+            controller: "10.0.0.1:5".parse().unwrap(),
+            connect_timeout_ms: 7,
+            options: vec![("DSTD_PLACEMENT".to_owned(), "local".to_owned())],
+            addr: Some("fe80::1".parse().unwrap()),
+            iface: None,
+            ports: Some("1-2".to_owned()),
+            secret: [9; 32],
+            build: "build-id ab".to_owned(),
+            sent: Some((5, [3; 32])),
+        }
+    }
+
+    fn to_agent() -> Vec<ToAgent> {
+        vec![
+            ToAgent::Job(Box::new(job())),
+            ToAgent::Piece(vec![1, 2, 3]),
+            ToAgent::Whole,
+            ToAgent::Go { descriptors: u64::MAX },
+            ToAgent::Signal { rank: 63, group: true, signal: 9 },
+            ToAgent::Signal { rank: 0, group: false, signal: 15 },
+            ToAgent::Stdin(Vec::new()),
+            ToAgent::StdinEnd,
+            ToAgent::StdoutClosed,
+        ]
+    }
+
+    fn from_agent() -> Vec<FromAgent> {
+        let words = || "w\u{e4}r \"\n".to_owned();
+        let ended = |status| FromAgent::Ended { rank: 2, status, peak_rss_bytes: 1 << 40 };
+        vec![
+            FromAgent::Ready { descriptors: 1024 },
+            FromAgent::Refused { code: 66, words: words() },
+            FromAgent::Spawned { rank: 1, pid: u32::MAX },
+            FromAgent::NotSpawned { rank: 1, code: 72, words: words() },
+            FromAgent::Stdout(vec![0; 70_000]),
+            FromAgent::Stderr { rank: 3, bytes: Vec::new() },
+            FromAgent::StdinTaken,
+            FromAgent::Stats { rank: 1, bytes: vec![7; 16] },
+            ended(Status::Exit(-1)),
+            ended(Status::Signal { signal: 9, core: false }),
+            ended(Status::Signal { signal: 11, core: true }),
+            ended(Status::Lost),
+        ]
+    }
+
+    #[test]
+    fn messages_come_back_as_they_were() {
+        let mut stream = Vec::new();
+        for message in to_agent() {
+            message.into_frame().unwrap().write(&mut stream).unwrap();
+        }
+        for message in from_agent() {
+            message.into_frame().write(&mut stream).unwrap();
+        }
+        let mut stream = &stream[..];
+        for message in to_agent() {
+            let frame = Frame::read(&mut stream).unwrap().unwrap();
+            assert_eq!(ToAgent::from_frame(frame).unwrap(), message);
+        }
+        for message in from_agent() {
+            let frame = Frame::read(&mut stream).unwrap().unwrap();
+            assert_eq!(FromAgent::from_frame(frame).unwrap(), message);
+        }
+        assert!(Frame::read(&mut stream).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_cut_stream_is_an_error_and_its_end_is_not() {
+        let mut whole = Vec::new();
+        FromAgent::Spawned { rank: 1, pid: 2 }.into_frame().write(&mut whole).unwrap();
+        assert!(Frame::read(&mut &whole[..0]).unwrap().is_none());
+        for cut in 1..whole.len() {
+            assert!(Frame::read(&mut &whole[..cut]).is_err(), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn nonsense_is_an_error() {
+        for bytes in [[0_u8; 8], [0xff; 8], [2, 0, 0, 0, 1, 0, 0, 0]] {
+            assert!(Frame::read(&mut &bytes[..]).is_err(), "{bytes:?}");
+        }
+        for kind in 0..=255 {
+            for body in [Vec::new(), vec![0xff; 3], vec![0xff; 24]] {
+                // Errors or other messages, never a panic.
+                drop(ToAgent::from_frame(Frame::new(kind, 0, body.clone())));
+                drop(FromAgent::from_frame(Frame::new(kind, 0, body)));
+            }
+        }
+        assert!(ToAgent::from_frame(Frame::new(99, 0, Vec::new())).is_err());
+        assert!(FromAgent::from_frame(Frame::new(1, 0, Vec::new())).is_err());
+    }
+
+    #[test]
+    fn the_greeting_is_found_behind_what_a_shell_prints() {
+        let mut stream = b"Welcome!\ndstd-agent: no\n".to_vec();
+        greet(&mut stream).unwrap();
+        stream.push(42);
+        let mut stream = &stream[..];
+        assert!(await_greeting(&mut stream).unwrap());
+        assert_eq!(stream, [42]);
+        assert!(!await_greeting(&mut &b"Welcome!\n"[..]).unwrap());
+    }
+}
