@@ -61,7 +61,7 @@ impl Step {
 
 #[test]
 fn ranks_become_nodes() {
-    for scenario in ["reads_dyn", "parallelism"] {
+    for scenario in ["reads_dyn", "parallelism", "println_order"] {
         for (rank, ended) in (0..).zip(Step::new(3).finish(scenario)) {
             if rank == 0 {
                 ended.ok(scenario);

@@ -46,6 +46,8 @@ pub struct Hello {
     pub probes: [u64; 8],
     /// Features of the CPU that compiled code may rely on.
     pub cpu: u64,
+    /// How many descriptors each node has for itself.
+    pub descriptors: u32,
     /// The user threads it offers.
     pub threads: u32,
     /// Where the node accepts its peers, unless they are linked otherwise.

@@ -111,6 +111,7 @@ mod tests {
             layout: [1, 2, 3, u64::MAX],
             probes: [9; 8],
             cpu: 5,
+            descriptors: 256,
             threads: 4,
             listen: Some("127.0.0.1:9".parse().expect("an address")),
             memory: Some(Files { heap: 3, stacks: 4, statics: None }),

@@ -92,6 +92,7 @@ fn exchange(me: u16, streams: &mut [Option<TcpStream>]) {
 fn addresses(peers: &[Peer]) -> Vec<SocketAddr> {
     for (rank, peer) in peers.iter().enumerate() {
         assert_eq!(peer.pid, 1000 + rank as u32, "peers come by rank");
+        assert_eq!(peer.threads, 2 + rank as u32);
         assert_eq!(peer.memory.map(|files| files.heap), Some(rank as i32));
     }
     peers.iter().map(|peer| peer.listen.unwrap()).collect()
@@ -107,7 +108,8 @@ fn hello(rank: u16, listener: &TcpListener) -> Hello {
         layout: [1, 2, 3, 4],
         probes: [5; 8],
         cpu: 6,
-        threads: 1,
+        descriptors: 256,
+        threads: 2 + u32::from(rank),
         listen: Some(listener.local_addr().unwrap()),
         memory: Some(Files { heap: i32::from(rank), stacks: 1, statics: (rank == 0).then_some(2) }),
     }
@@ -162,12 +164,13 @@ fn strangers_at_both_doors_change_nothing() {
 #[test]
 fn a_difference_in_any_field_is_refused_with_66_and_named() {
     type Change = fn(&mut Hello);
-    let cases: [(&str, Change); 5] = [
+    let cases: [(&str, Change); 6] = [
         ("the protocol", |hello| hello.protocol += 1),
         ("the build-id", |hello| hello.build_id[19] = 0),
         ("the address layout, number 3", |hello| hello.layout[3] = 0),
         ("the address of probe 7", |hello| hello.probes[7] = 0),
         ("the CPU's features", |hello| hello.cpu = 0),
+        ("how many descriptors", |hello| hello.descriptors = 512),
     ];
     for (field, change) in cases {
         let job = &Job::new(3);

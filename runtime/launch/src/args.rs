@@ -47,8 +47,8 @@ struct LaunchCommand {
 
 const AFTER_HELP: &str = "\
 Exit status: that of main on node 0; else 128 + signal or the status of the node that failed first;
-64 usage, 65 a host cannot be used, 66 different builds, 67 secret refused, 68 no port, 69 timeout or nobody there, 70 internal,
-72 this host or program cannot run so. Durations: 500ms, 10s, 2m, 1h. Sizes: 64M, 4G.";
+64 usage, 65 a host cannot be used, 66 different builds, 67 secret refused, 68 no port, 69 timeout or
+nobody there, 70 internal, 72 this host or program cannot run so. Durations: 500ms, 10s, 2m, 1h. Sizes: 64M, 4G.";
 
 /// The options that `dstd-launch` and `cargo dstd run` share.
 #[derive(Args, Debug, Clone)]

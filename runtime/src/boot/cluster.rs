@@ -38,7 +38,7 @@ pub(super) fn join(environment: &NodeEnv, config: Config, program: Program) {
         .unwrap_or_else(|error| stop!(fatal::SECRET, "cannot read the cluster's secret: {error}"));
     let stats = start::stats(environment).leak();
     // Before any descriptor is made that stays: the runtime's own must be this node's as well.
-    let descriptors = if nodes > 1 { set_descriptors_apart(me, nodes, environment) } else { Ok(()) };
+    let descriptors = if nodes > 1 { set_descriptors_apart(me, nodes, environment) } else { Ok(0) };
     let private_statics = config.private_statics;
     let direct = config.direct;
     let statics = shared_statics(nodes, private_statics);
@@ -57,9 +57,7 @@ pub(super) fn join(environment: &NodeEnv, config: Config, program: Program) {
 
     let mut controller =
         Controller::connect(environment, &secret).unwrap_or_else(|error| stop!(error.exit_code(), "{error}"));
-    if let Err(error) = descriptors {
-        give_up(&mut controller, fatal::CANNOT, &error);
-    }
+    let descriptors = descriptors.unwrap_or_else(|error| give_up(&mut controller, fatal::CANNOT, &error));
     if nodes > 1 {
         check_threads(&mut controller);
         check_program(&mut controller, me, private_statics);
@@ -67,7 +65,7 @@ pub(super) fn join(environment: &NodeEnv, config: Config, program: Program) {
     let own = (nodes > 1).then(|| own_memory(&mut controller, me, &layout, &statics, direct));
     let meeting = Meeting::prepare(environment).unwrap_or_else(|failure| failure.end(&mut controller));
     let files = own.as_ref().and_then(|own| own.files);
-    let hello = hello(context, &meeting, files).unwrap_or_else(|error| {
+    let hello = hello(context, descriptors, &meeting, files).unwrap_or_else(|error| {
         give_up(&mut controller, fatal::CANNOT, &format!("cannot describe this node: {error}"))
     });
     let peers = controller.hello(&hello).unwrap_or_else(|error| stop!(error.exit_code(), "{error}"));
@@ -99,6 +97,10 @@ pub(super) fn join(environment: &NodeEnv, config: Config, program: Program) {
         give_up(&mut controller, fatal::CANNOT, &format!("cannot list the descriptors: {error}"));
     }
     context::publish();
+    if environment.reach.listen.is_some() {
+        // The launcher's terminal and files, or what a batch system shows, are where node 0 is.
+        interpose::fd::streams_at_node_0();
+    }
     ready(&mut controller, stats);
     drop(controller);
     if me == NodeId::ZERO {
@@ -111,8 +113,8 @@ pub(super) fn join(environment: &NodeEnv, config: Config, program: Program) {
     sleep_for_ever()
 }
 
-/// Gives this node numbers for its descriptors that no other node uses.
-fn set_descriptors_apart(me: NodeId, nodes: u16, environment: &NodeEnv) -> Result<(), String> {
+/// Gives this node numbers for its descriptors that no other node uses; returns how many.
+fn set_descriptors_apart(me: NodeId, nodes: u16, environment: &NodeEnv) -> Result<u32, String> {
     // With several hosts the launcher says what all of them permit, so that all nodes plan the same.
     let told = environment.reach.descriptors;
     let wanted = told.unwrap_or(u64::from(nodes) * DESCRIPTORS_PER_NODE);
@@ -125,7 +127,8 @@ fn set_descriptors_apart(me: NodeId, nodes: u16, environment: &NodeEnv) -> Resul
     let stride = interpose::fd::plan(nodes, limit).map_err(|error| error.to_string())?;
     // SAFETY: this is the only thread of the process.
     unsafe { interpose::fd::setup(me, nodes, stride) }
-        .map_err(|error| format!("cannot set descriptors apart: {error}"))
+        .map_err(|error| format!("cannot set descriptors apart: {error}"))?;
+    Ok(stride.count())
 }
 
 /// What a node gets where the system's limit allows it.
@@ -272,7 +275,7 @@ fn threads(context: &Context) -> u32 {
     context.config.threads.unwrap_or_else(|| u32::try_from(cores()).unwrap_or(u32::MAX)).max(1)
 }
 
-fn hello(context: &Context, meeting: &Meeting, memory: Option<Files>) -> io::Result<Hello> {
+fn hello(context: &Context, descriptors: u32, meeting: &Meeting, memory: Option<Files>) -> io::Result<Hello> {
     Ok(Hello {
         protocol: PROTOCOL,
         rank: context.me.0,
@@ -282,6 +285,7 @@ fn hello(context: &Context, meeting: &Meeting, memory: Option<Files>) -> io::Res
         layout: identity::layout_words(alloc::reservation().heap_bytes()),
         probes: identity::probes(&context.layout),
         cpu: identity::cpu(),
+        descriptors,
         threads: threads(context),
         listen: meeting.address()?,
         memory,

@@ -29,7 +29,7 @@ fn other_host() -> Option<Sshd> {
 fn threads_and_memory_reach_other_hosts() {
     let Some(sshd) = other_host() else { return };
     for hosts in ["localhost,127.0.0.2", "localhost,127.0.0.2:2", "127.0.0.2:2,localhost"] {
-        for scenario in ["reads_dyn", "environment", "environment_changed", "parallelism"] {
+        for scenario in ["reads_dyn", "println_order", "environment", "environment_changed", "parallelism"] {
             on(&sshd, hosts, scenario).finish().ok(scenario);
         }
     }

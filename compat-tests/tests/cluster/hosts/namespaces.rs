@@ -120,8 +120,8 @@ fn word_count_prints_the_same_on_two_hosts() {
 fn a_program_crosses_the_wire() {
     let Some(reached) = Reached::new() else { return };
     let hosts = format!("{HERE},{THERE}:2");
-    let run = reached.launch(&["--bcast", "-H", &hosts], &[SCENARIOS.as_ref(), "reads_dyn".as_ref()]);
-    run.finish().ok("reads_dyn");
+    let run = reached.launch(&["--bcast", "-H", &hosts], &[SCENARIOS.as_ref(), "println_order".as_ref()]);
+    run.finish().ok("println_order");
     reached.sshd.assert_nobody_left();
 }
 

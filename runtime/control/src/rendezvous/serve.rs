@@ -304,14 +304,19 @@ impl Roll {
         match different {
             None => Ok(()),
             Some((other, what)) => {
-                let advice = if first.host == other.host {
-                    "all nodes must run the same build"
+                let (a, b) = (first, other);
+                let reason = if a.host == b.host {
+                    format!(
+                        "nodes {} and {} do not agree on {what}: all nodes must run the same build",
+                        a.rank, b.rank
+                    )
                 } else {
-                    "all hosts need the same build, C library and kind of CPU"
+                    format!(
+                        "nodes {} ({}) and {} ({}) do not agree on {what}: all hosts need the same build, C library, \
+                         kind of CPU and limits",
+                        a.rank, a.host, b.rank, b.host
+                    )
                 };
-                let name = |hello: &Hello| format!("{} ({})", hello.rank, hello.host);
-                let reason =
-                    format!("nodes {} and {} do not agree on {what}: {advice}", name(first), name(other));
                 Err(ServeError::Refused { code: exit::VERSION, node: None, reason })
             }
         }
@@ -331,6 +336,10 @@ fn difference(a: &Hello, b: &Hello) -> Option<String> {
     };
     numbers("the address layout, number", &a.layout, &b.layout)
         .or_else(|| numbers("the address of probe", &a.probes, &b.probes))
+        .or_else(|| {
+            let (a, b) = (a.descriptors, b.descriptors);
+            (a != b).then(|| format!("how many descriptors a node has ({a} and {b}; see ulimit -Hn)"))
+        })
         .or_else(|| (a.cpu != b.cpu).then(|| format!("the CPU's features ({:#x} and {:#x})", a.cpu, b.cpu)))
 }
 

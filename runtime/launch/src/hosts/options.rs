@@ -14,28 +14,30 @@ use crate::sys;
 /// The variable that says what `--rsh` does not.
 const RSH: &str = "DSTD_RSH";
 
+/// Where `--help` lists them.
+const HEADING: &str = "Several hosts";
+
 /// Where the nodes run, and how they are reached.
 #[derive(clap::Args, Debug, Clone, Default)]
-#[command(next_help_heading = "Several hosts")]
 pub(crate) struct HostOptions {
     /// Run on these hosts, N nodes on each [default: 1]; reached by ssh, except this one
-    #[arg(short = 'H', long = "host", value_name = "HOST[:N],..", conflicts_with = "hostfile")]
+    #[arg(short = 'H', long = "host", value_name = "HOST[:N],..", conflicts_with = "hostfile", help_heading = HEADING)]
     host: Vec<String>,
     /// The same from a file, a line a host: name [slots=N] [addr=IP] [user=U], # for comments
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = HEADING)]
     hostfile: Option<PathBuf>,
     /// Network over which nodes talk: eth0, or 10.0.0.0/8 [default: the one that leads to the first other host]
-    #[arg(long, value_name = "NAME|NETWORK")]
+    #[arg(long, value_name = "NAME|NETWORK", help_heading = HEADING)]
     pub(super) iface: Option<Iface>,
     /// Ports on which launcher and nodes may listen, like 4000-4100 [default: any]
-    #[arg(long, value_name = "A-B")]
+    #[arg(long, value_name = "A-B", help_heading = HEADING)]
     pub(super) port_range: Option<PortRange>,
     /// Copy program and launcher to a new directory in DIR on each other host [default DIR: /tmp]; else they
     /// must be there, at the same paths
-    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = "", help_heading = HEADING)]
     pub(super) bcast: Option<OsString>,
     /// How a command is run on another host [default: $DSTD_RSH, or ssh without questions]
-    #[arg(long, value_name = "COMMAND")]
+    #[arg(long, value_name = "COMMAND", help_heading = HEADING)]
     rsh: Option<String>,
 }
 

@@ -86,6 +86,7 @@ fn join(env: &NodeEnv, behaviour: &str, culprit: u16, text: String) -> Node {
         layout: [0; 4],
         probes: [0; 8],
         cpu: 0,
+        descriptors: 256,
         threads: 1,
         listen: Some(listener.local_addr().unwrap()),
         memory: None,

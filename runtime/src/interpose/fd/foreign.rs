@@ -41,7 +41,6 @@ pub(super) extern "C" fn forget() {
 
 /// Boot: from now on 0 and 1 are node 0's, on a host that has not the terminal or the files of the launcher.
 /// Nothing changes on node 0.
-#[allow(dead_code, reason = "boot calls it where a node needs it")]
 pub(crate) fn streams_at_node_0() {
     STREAMS_AWAY.store(true, Ordering::Relaxed);
 }

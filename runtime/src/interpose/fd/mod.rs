@@ -41,7 +41,6 @@ pub(crate) use elsewhere::carry_all;
 pub(crate) use elsewhere::{ServedCall, keep_private, serve};
 pub(crate) use foreign::count_each;
 pub(super) use foreign::refused;
-#[allow(unused_imports, reason = "boot calls it where a node needs it")]
 pub(crate) use foreign::streams_at_node_0;
 pub(super) use pinned::refuses_call;
 pub(crate) use settle::adopt;
