@@ -20,6 +20,7 @@ mod domain;
 mod fatal;
 #[cfg(not(one_node))]
 mod interpose;
+mod keeper;
 #[cfg(one_node)]
 #[path = "one_node/launched.rs"]
 mod launched;

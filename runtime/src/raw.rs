@@ -52,6 +52,23 @@ pub(crate) fn futex_wake(word: &core::sync::atomic::AtomicU32, count: i32) {
     unsafe { syscall(libc::SYS_futex, [word.as_ptr() as usize, op, count as usize, 0, 0, 0]) };
 }
 
+/// Gives the memory of `len` bytes at `offset` of a memory file back: they read as zero; a negative
+/// result is `-errno`.
+///
+/// # Safety
+/// - Nobody relies on what the file holds there.
+pub(crate) unsafe fn punch_hole(file: i32, offset: u64, len: u64) -> isize {
+    let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
+    let arguments = [file as usize, mode as usize, offset as usize, len as usize, 0, 0];
+    loop {
+        // SAFETY: no memory is passed; the caller gives up what the file holds.
+        match unsafe { syscall(libc::SYS_fallocate, arguments) } {
+            again if again == -(libc::EINTR as isize) => {}
+            result => return result,
+        }
+    }
+}
+
 /// Writes all of `text` to the standard error, ignoring failure: there is nobody left to tell.
 pub(crate) fn write_stderr(text: &[u8]) {
     let mut rest = text;

@@ -4,7 +4,7 @@
 //!
 //! *Layout*: arena blocks.
 //! ```text
-//! | link u32 | index u32 | range, heap | 64 remote nodes u32 | 40 heads (32 bytes) | 40 x 252 addresses |
+//! | link u32 | index u32 | range, heap | remote set | 40 heads (32 bytes) | 40 x 252 addresses |
 //! ```
 //! A class that is not used costs no page: its addresses are never touched.
 //!
@@ -17,11 +17,10 @@ use core::num::NonZero;
 use core::ptr::NonNull;
 use core::sync::atomic::AtomicU32;
 
-use dstd_addr::NODES_MAX;
-
 use crate::class::{CLASSES, Class};
 use crate::heap::{Inner, Place};
 use crate::node::BATCH_ADDRS;
+use crate::remote::RemoteSet;
 
 /// Addresses a class can have in a cache: two batches.
 const SLOTS: usize = 2 * BATCH_ADDRS;
@@ -38,7 +37,8 @@ pub struct ThreadCache {
     base: NonNull<u8>,
     len: u64,
     pub(crate) heap: &'static Inner,
-    pub(crate) remote: [u32; NODES_MAX as usize],
+    /// What is to be freed elsewhere; also reached by whoever sends what lies there too long.
+    pub(crate) remote: &'static RemoteSet,
     pub(crate) heads: [Head; CLASSES],
     pub(crate) slots: [[u64; SLOTS]; CLASSES],
 }
@@ -221,6 +221,7 @@ impl ThreadCache {
 
     /// A new cache of `heap`.
     pub(crate) fn create(heap: &'static Inner) -> Option<NonNull<ThreadCache>> {
+        let remote = RemoteSet::create(heap)?;
         let index = heap.arena.take(size_of::<ThreadCache>())?;
         let cache = heap.arena.block(index).cast::<ThreadCache>();
         let place = cache.as_ptr();
@@ -232,8 +233,12 @@ impl ThreadCache {
         let field = unsafe { &raw mut (*place).base };
         // SAFETY: as for `heap`.
         unsafe { field.write(heap.base) };
+        // SAFETY: as for `heap`.
+        let field = unsafe { &raw mut (*place).remote };
+        // SAFETY: as for `heap`.
+        unsafe { field.write(remote) };
         // SAFETY: all other fields are integers, booleans and atomics, for which the arena's zeroes
-        // are values; the two pointers were written. Nobody else knows the cache yet.
+        // are values; the three pointers were written. Nobody else knows the cache yet.
         let fields = unsafe { &mut *place };
         fields.index = index;
         fields.len = heap.len;

@@ -16,7 +16,8 @@
 //! *Why not safe code*: it makes memory out of an address range.
 
 use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicPtr, AtomicU16, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU16, AtomicU32, AtomicU64, Ordering};
+use std::sync::OnceLock;
 
 use dstd_addr::PAGE_SHIFT;
 
@@ -26,7 +27,7 @@ use crate::class::{CLASSES, Class, UNIT_BYTES, UNIT_SHIFT};
 use crate::error::InitError;
 use crate::lock::Patience;
 use crate::node::Node;
-use crate::runs::Runs;
+use crate::runs::{PAGES_END, Runs};
 use crate::stack::Stack;
 
 /// A heap over one address range. Made empty, given its ranges once.
@@ -65,6 +66,10 @@ pub struct Counters {
     pub remote_rejected: u64,
     /// Blocks that were lost because no metadata was left to remember them.
     pub leaked: u64,
+    /// Bytes of spans and large blocks, and what was reserved by [`Heap::reserve`].
+    pub in_use_bytes: u64,
+    /// Bytes whose memory went back to the system, ever.
+    pub returned_bytes: u64,
 }
 
 /// Free blocks of one class that no thread holds.
@@ -95,7 +100,16 @@ pub(crate) struct Inner {
     pub(crate) remote_received: AtomicU64,
     pub(crate) remote_rejected: AtomicU64,
     pub(crate) leaked: AtomicU64,
+    pub(crate) returned_bytes: AtomicU64,
+    /// Told when large blocks were freed.
+    pub(crate) freed_hook: OnceLock<FreedHook>,
+    /// The first of all sets of remote batches, a block index.
+    pub(crate) remote_sets: AtomicU32,
 }
+
+/// Told the bytes of large blocks that were freed since somebody last took idle runs. Called inside a free: it
+/// must not use this heap.
+pub type FreedHook = fn(freed_bytes: u64);
 
 // SAFETY: `base` is only an address to derive from; all state is atomic or locked.
 unsafe impl Send for Inner {}
@@ -140,7 +154,7 @@ impl Heap {
         let start = range.cast::<u8>().addr().get();
         let len = range.len() & !(UNIT_BYTES - 1);
         let pages = u32::try_from(len >> PAGE_SHIFT).map_err(|_| InitError::BadRange)?;
-        if !start.is_multiple_of(UNIT_BYTES) || pages == 0 || pages >= 1 << 30 {
+        if !start.is_multiple_of(UNIT_BYTES) || pages == 0 || pages >= PAGES_END {
             return Err(InitError::BadRange);
         }
         let place = meta.cast::<Inner>();
@@ -167,6 +181,9 @@ impl Heap {
             remote_received: AtomicU64::new(0),
             remote_rejected: AtomicU64::new(0),
             leaked: AtomicU64::new(0),
+            returned_bytes: AtomicU64::new(0),
+            freed_hook: OnceLock::new(),
+            remote_sets: AtomicU32::new(0),
         };
         // SAFETY: inside `meta`, aligned, and the arena counts these bytes as taken.
         unsafe { place.write(inner) };
@@ -220,6 +237,8 @@ impl Heap {
             remote_received: inner.remote_received.load(Ordering::Relaxed),
             remote_rejected: inner.remote_rejected.load(Ordering::Relaxed),
             leaked: inner.leaked.load(Ordering::Relaxed),
+            in_use_bytes: u64::from(inner.runs.in_use()) << PAGE_SHIFT,
+            returned_bytes: inner.returned_bytes.load(Ordering::Relaxed),
         })
     }
 

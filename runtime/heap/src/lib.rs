@@ -21,6 +21,7 @@ mod cache;
 mod class;
 mod error;
 mod heap;
+mod idle;
 pub mod invariants;
 mod lock;
 mod node;
@@ -33,7 +34,8 @@ mod stack;
 
 pub use cache::ThreadCache;
 pub use error::{InitError, MapError, RemoteFreeError};
-pub use heap::{Counters, Heap, Waiting};
+pub use heap::{Counters, FreedHook, Heap, Waiting};
+pub use idle::IdleRuns;
 pub use node::BATCH_ADDRS;
 pub use remote::RemoteBatch;
 pub use reservation::Reservation;

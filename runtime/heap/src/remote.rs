@@ -4,10 +4,11 @@
 //! from the wire is checked against the tables before it is believed. ISO-1: [`Heap::accept_remote`]
 //! runs on the engine thread: it takes no lock and touches no block.
 //!
-//! *Layout*: a node for each foreign home in a cache; a stack of nodes at home; a pending bit for
+//! *Layout*: a set of nodes, one for each foreign home, for each cache; a stack of nodes at home; a pending bit for
 //! 16 bytes of the heap, set from acceptance to drain.
 //!
-//! *Who may touch what, when*: a [`RemoteBatch`] owns its node until it is recycled.
+//! *Who may touch what, when*: a node that is out of its set belongs to whoever has taken it out: the
+//! thread that adds to it, or anybody who sends it. A [`RemoteBatch`] owns its node until it is recycled.
 //!
 //! *Why not safe code*: a batch's addresses are read as a slice out of the arena.
 //!
@@ -15,9 +16,9 @@
 //! and a free of a block of a span that was not handed out yet. Peers run the same authenticated
 //! program, whose safe code frees a block once (COH-1).
 
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU32, Ordering};
 
-use dstd_addr::NodeId;
+use dstd_addr::{NODES_MAX, NodeId};
 
 use crate::cache::ThreadCache;
 use crate::error::RemoteFreeError;
@@ -38,10 +39,58 @@ impl RemoteBatch {
         self.home
     }
 
+    pub(crate) fn index(&self) -> u32 {
+        self.index
+    }
+
     /// The addresses: 1 to [`BATCH_ADDRS`].
     pub fn addrs(&self) -> &[u64] {
         // SAFETY: the batch owns its node until it is recycled, and recycling consumes it.
         unsafe { Node::at(&self.heap.arena, self.index).as_slice() }
+    }
+}
+
+/// What one cache has collected for each home: a batch, or 0. An arena block that stays for ever.
+#[repr(C)]
+pub(crate) struct RemoteSet {
+    /// The set that was made before this one, a block index.
+    next: AtomicU32,
+    batches: [AtomicU32; NODES_MAX as usize],
+}
+
+impl RemoteSet {
+    /// A new, empty set of `heap`, in the list of all.
+    pub(crate) fn create(heap: &'static Inner) -> Option<&'static RemoteSet> {
+        let index = heap.arena.take(size_of::<RemoteSet>())?;
+        let set = RemoteSet::at(heap, index);
+        let mut head = heap.remote_sets.load(Ordering::Relaxed);
+        loop {
+            set.next.store(head, Ordering::Relaxed);
+            // Release: pairs with the acquire in `Heap::take_waiting`.
+            match heap.remote_sets.compare_exchange_weak(head, index, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return Some(set),
+                Err(now) => head = now,
+            }
+        }
+    }
+
+    fn at(heap: &'static Inner, index: u32) -> &'static RemoteSet {
+        // SAFETY: inside the arena (checked by `block`), aligned, zeroed when it was taken for a set; all
+        // fields are atomics, so shared access is sound.
+        unsafe { heap.arena.block(index).cast::<RemoteSet>().as_ref() }
+    }
+
+    /// The next batch that is not empty, whatever its home.
+    pub(crate) fn take(&self, heap: &'static Inner) -> Option<RemoteBatch> {
+        self.batches.iter().enumerate().find_map(|(home, batch)| {
+            // Most are empty, and an exchange is dear.
+            if batch.load(Ordering::Relaxed) == 0 {
+                return None;
+            }
+            // Acquire: pairs with the release in `free_remote`.
+            let index = batch.swap(0, Ordering::Acquire);
+            (index != 0).then_some(RemoteBatch { home: NodeId(home as u16), index, heap })
+        })
     }
 }
 
@@ -54,34 +103,50 @@ impl ThreadCache {
     pub fn free_remote(&mut self, home: NodeId, addr: u64) -> Option<RemoteBatch> {
         let heap = self.heap;
         heap.remote_sent.fetch_add(1, Ordering::Relaxed);
-        if self.remote[home.index()] == 0 {
-            match heap.spare_node() {
-                Some(index) => self.remote[home.index()] = index,
+        let place = &self.remote.batches[home.index()];
+        // The batch is ours while it is out of its place. Acquire: its contents are as they were left by
+        // the release below.
+        let index = match place.swap(0, Ordering::Acquire) {
+            0 => match heap.spare_node() {
+                Some(index) => index,
                 None => {
                     heap.count_leaked(1);
                     return None;
                 }
-            }
-        }
-        let node = Node::at(&heap.arena, self.remote[home.index()]);
+            },
+            index => index,
+        };
+        let node = Node::at(&heap.arena, index);
         let kept = node.push(addr);
         debug_assert!(kept, "a full node leaves at once");
-        (node.len() == BATCH_ADDRS).then(|| self.detach(home))
+        if node.len() == BATCH_ADDRS {
+            return Some(RemoteBatch { home, index, heap });
+        }
+        place.store(index, Ordering::Release);
+        None
     }
 
     /// The next batch that is not empty, whatever its home; `None` when all are taken.
     pub fn take_remote(&mut self) -> Option<RemoteBatch> {
-        let home = self.remote.iter().position(|index| *index != 0)?;
-        Some(self.detach(NodeId(home as u16)))
-    }
-
-    fn detach(&mut self, home: NodeId) -> RemoteBatch {
-        let index = core::mem::take(&mut self.remote[home.index()]);
-        RemoteBatch { home, index, heap: self.heap }
+        self.remote.take(self.heap)
     }
 }
 
 impl Heap {
+    /// The next batch that some cache has collected and not sent, whichever thread owns the cache. Lock-free.
+    pub fn take_waiting(&self) -> Option<RemoteBatch> {
+        let heap = self.inner()?;
+        let mut at = heap.remote_sets.load(Ordering::Acquire);
+        while at != 0 {
+            let set = RemoteSet::at(heap, at);
+            if let Some(batch) = set.take(heap) {
+                return Some(batch);
+            }
+            at = set.next.load(Ordering::Relaxed);
+        }
+        None
+    }
+
     /// Takes back the carrier of a batch that was sent.
     pub fn recycle(&self, batch: RemoteBatch) {
         batch.heap.recycle_node(batch.index);

@@ -84,6 +84,9 @@ impl ThreadCache {
         }
         heap.count_live((new as usize) << PAGE_SHIFT);
         heap.count_dead((old as usize) << PAGE_SHIFT);
+        if new < old {
+            heap.tell_freed();
+        }
         true
     }
 
@@ -96,18 +99,15 @@ impl ThreadCache {
             }
             self.release_range(class);
         }
-        for home in 0..self.remote.len() {
-            let node = core::mem::take(&mut self.remote[home]);
-            if node != 0 {
-                self.heap.count_leaked(Node::at(&self.heap.arena, node).len());
-                self.heap.recycle_node(node);
-            }
+        while let Some(batch) = self.remote.take(self.heap) {
+            self.heap.count_leaked(batch.addrs().len());
+            self.heap.recycle_node(batch.index());
         }
         self.index()
     }
 
     /// Takes up to `nodes` nodes of blocks that other nodes have freed.
-    fn drain(&mut self, nodes: usize) {
+    pub(crate) fn drain(&mut self, nodes: usize) {
         let heap = self.heap;
         for _ in 0..nodes {
             if heap.incoming.is_empty() {
@@ -214,8 +214,15 @@ impl Inner {
         let freed = if addr == self.page_addr(page) { self.runs.free(page) } else { None };
         if let Some(pages) = freed {
             self.count_dead((pages as usize) << PAGE_SHIFT);
+            self.tell_freed();
         }
         freed.is_some()
+    }
+
+    fn tell_freed(&self) {
+        if let Some(hook) = self.freed_hook.get() {
+            hook(u64::from(self.runs.freed()) << PAGE_SHIFT);
+        }
     }
 }
 

@@ -98,6 +98,7 @@ fn boot() -> Result<Reservation, BootError> {
     // SAFETY: both ranges were just mapped for this purpose, hold zeroes, stay mapped for the rest of the
     // process, and the reservation hands them to nobody else.
     unsafe { PARTITION.init(reservation.heap(), first, Waiting::Allowed) }.map_err(BootError::Init)?;
+    PARTITION.on_freed(super::idle::freed);
     // The engine allocates here, so nobody may make it wait.
     // SAFETY: as above.
     unsafe { PRIVATE.init(reservation.private_heap(), second, Waiting::Never) }.map_err(BootError::Init)?;

@@ -33,6 +33,7 @@ mod fork;
 mod global;
 #[cfg(feature = "global-alloc")]
 pub(crate) use c_family::keep;
+mod idle;
 mod remote;
 mod route;
 #[cfg(all(test, feature = "global-alloc"))]
@@ -40,6 +41,7 @@ mod tests;
 
 pub(crate) use boot::reservation;
 pub(crate) use flag::{enter, in_runtime, leave};
+pub(crate) use idle::{counters, flush_all_remote, keep_bytes, return_memory, take_in};
 pub(crate) use remote::{accept_remote, set_remote_sink};
 
 /// Nothing to keep: the C family is libc's.

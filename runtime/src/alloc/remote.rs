@@ -2,7 +2,7 @@
 //!
 //! A block of another node is freed by sending its address home, at most 126 at a time. The freeing thread
 //! hands a batch to the sink when it is full, and earlier when much memory waits in it: a thread holds back less
-//! than [`PENDING_MAX_BYTES`]. What the engine receives goes to [`accept_remote`].
+//! than [`PENDING_MAX_BYTES`], and no longer than the keeper lets it. What the engine receives goes to [`accept_remote`].
 
 use core::cell::Cell;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -14,6 +14,7 @@ use dstd_heap::{RemoteBatch, RemoteFreeError, ThreadCache};
 use super::boot::PARTITION;
 use super::flag;
 use super::route::{Which, cached, with_cache};
+use crate::keeper;
 
 /// Sends addresses (1 to 126) to their home. Called on the freeing thread, as runtime code. It
 /// must not block on the network and must not keep the slice.
@@ -25,7 +26,7 @@ const LARGE_BYTES: usize = 32 << 10;
 const PENDING_MAX_BYTES: usize = 256 << 10;
 
 thread_local! {
-    /// The bytes that wait in this thread's batches, or more: a batch that leaves because it is full is not subtracted.
+    /// The bytes that wait in this thread's batches, or more: a batch that leaves because it is full, or by the keeper, is not subtracted.
     static PENDING: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -44,7 +45,9 @@ pub(crate) fn set_remote_sink(sink: RemoteSink) {
 /// # Errors
 /// The first address that was refused (HEAP-4); the good ones are accepted all the same.
 pub(crate) fn accept_remote(addrs: &[u64]) -> Result<(), RemoteFreeError> {
-    PARTITION.accept_remote(addrs)
+    let result = PARTITION.accept_remote(addrs);
+    keeper::note(keeper::FREED);
+    result
 }
 
 /// Sends this thread's collected remote frees now.
@@ -75,6 +78,8 @@ pub(super) fn free_sized(home: NodeId, addr: u64, size: usize) {
     PENDING.set(pending);
     if size >= LARGE_BYTES || pending >= PENDING_MAX_BYTES {
         flush_remote();
+    } else {
+        keeper::note(keeper::REMOTE);
     }
 }
 

@@ -23,7 +23,7 @@ use crate::context::{self, Context};
 use crate::fatal::{self, stop};
 use crate::node::{Engine, Queue, event_fd};
 use crate::page::{Faults, Memory, Uffd};
-use crate::{alloc, domain, interpose, locals, ship, statics};
+use crate::{alloc, domain, interpose, keeper, locals, ship, statics};
 
 /// C's `main` and its arguments.
 pub(super) type Program = (Main, c_int, *mut *mut c_char, *mut *mut c_char);
@@ -308,6 +308,7 @@ fn start_threads(
     let signals = block_signals();
     let (sender, tasks) = channel();
     ship::start_spawner(tasks, signals)?;
+    keeper::start()?;
     alloc::set_remote_sink(|home, addrs| {
         let addrs = addrs.to_vec();
         if let Some(context) = context::cluster() {

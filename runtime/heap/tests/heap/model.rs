@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::support::{Cache, Random, heap};
+use crate::support::{Cache, Random, give_back, heap, heap_and_memory};
 use dstd_heap::ThreadCache;
 
 const BYTES: usize = if cfg!(miri) { 2 << 20 } else { 16 << 20 };
@@ -108,7 +108,7 @@ fn resize(cache: &mut ThreadCache, random: &mut Random, model: &mut Model, start
 #[test]
 fn a_random_history_agrees_with_the_model() {
     let mut random = Random::of_run("a_random_history_agrees_with_the_model", 7);
-    let (heap, _) = heap(BYTES);
+    let (heap, memory) = heap_and_memory(BYTES);
     let mut model = Model::default();
     let mut cache = Cache::of(heap);
     for step in 0..STEPS {
@@ -126,6 +126,9 @@ fn a_random_history_agrees_with_the_model() {
                     release(cache.get(), &mut random, block);
                 }
             }
+        }
+        if random.below(500) == 0 {
+            give_back(heap, memory, random.below(BYTES) as u64 / 8);
         }
         if step % 1000 == 999 {
             // Another thread's cache takes over: everything passes through the centre.

@@ -1,6 +1,7 @@
 //! A heap over memory of the test's own allocator, and reproducible random numbers.
 
 use std::alloc::{Layout, alloc_zeroed};
+use std::ops::Range;
 use std::ptr::NonNull;
 
 use dstd_heap::{Heap, ThreadCache, Waiting};
@@ -18,6 +19,40 @@ pub(crate) fn memory(bytes: usize) -> NonNull<[u8]> {
 /// A leaked heap of `bytes` bytes, and its first address.
 pub(crate) fn heap(bytes: usize) -> (&'static Heap, u64) {
     heap_that_waits(bytes, Waiting::Allowed)
+}
+
+/// As [`heap`], with the memory of its blocks.
+pub(crate) fn heap_and_memory(bytes: usize) -> (&'static Heap, NonNull<[u8]>) {
+    let heap: &'static Heap = Box::leak(Box::new(Heap::new()));
+    let range = memory(bytes);
+    // SAFETY: both ranges are zeroed, leaked and used by nobody else.
+    unsafe { heap.init(range, memory(bytes / 2 + (2 << 20)), Waiting::Allowed) }.expect("a heap");
+    (heap, range)
+}
+
+/// Gives back what is idle beyond `keep` bytes; how many bytes that were.
+pub(crate) fn give_back(heap: &Heap, memory: NonNull<[u8]>, keep: u64) -> u64 {
+    let mut bytes = 0;
+    while let Some(idle) = heap.take_idle(keep) {
+        for range in idle.ranges() {
+            zero(memory, range.clone());
+            bytes += range.end - range.start;
+            heap.give_idle(range);
+        }
+    }
+    bytes
+}
+
+/// What the system does with the memory of an idle run.
+pub(crate) fn zero(memory: NonNull<[u8]>, range: Range<u64>) {
+    let first = memory.cast::<u8>();
+    let offset = range.start as usize - first.addr().get();
+    let len = (range.end - range.start) as usize;
+    assert!(offset + len <= memory.len(), "{range:x?} is not in the heap");
+    // SAFETY: the offset is inside the memory.
+    let start = unsafe { first.add(offset) };
+    // SAFETY: inside the memory, and nobody else uses an idle run (HEAP-3), which the tests check.
+    unsafe { start.write_bytes(0, len) };
 }
 
 /// As [`heap`], waiting as said.

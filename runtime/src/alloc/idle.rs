@@ -1,0 +1,104 @@
+//! Freed memory that goes back to the system.
+//!
+//! *Invariants*: HEAP-3 (an idle run belongs to whoever gives its memory back), PAGE-1 (what other
+//! nodes may hold is taken back by the page engine first).
+//!
+//! *Layout*: none of its own.
+//!
+//! *Who may touch what, when*: the memory of an idle run nobody, until the run is given back.
+//!
+//! *Why not safe code*: it takes memory away.
+//!
+//! | program | who | how |
+//! |---|---|---|
+//! | one node | the thread that frees, when much has been freed | `MADV_DONTNEED` |
+//! | several nodes in a domain | the keeper, soon after a free | a hole in the heap's file |
+
+use core::ops::Range;
+
+use dstd_heap::Counters;
+
+use super::boot::{self, PARTITION};
+use super::remote;
+use crate::{context, keeper, raw};
+
+/// Freed memory that stays for the next allocations, at most an eighth of the heap.
+const KEEP_BYTES_MAX: u64 = 32 << 20;
+/// A program of one node looks for idle runs when so much was freed since it last did.
+const LOOK_BYTES: u64 = 8 << 20;
+
+/// How much freed memory stays while the program allocates.
+pub(crate) fn keep_bytes() -> u64 {
+    KEEP_BYTES_MAX.min(boot::reservation().heap_bytes() / 8)
+}
+
+/// The heap's word that large blocks were freed. Inside a free: takes no cache.
+pub(super) fn freed(freed_bytes: u64) {
+    if context::cluster().is_some() {
+        keeper::note(keeper::FREED);
+    } else if boot::reservation().nodes() == 1 && freed_bytes >= LOOK_BYTES {
+        return_alone();
+    }
+}
+
+/// A program of one node: its heap is private memory that nobody else sees.
+fn return_alone() {
+    while let Some(idle) = PARTITION.take_idle(keep_bytes()) {
+        for range in idle.ranges() {
+            let (start, len) = (range.start as usize, (range.end - range.start) as usize);
+            let arguments = [start, len, libc::MADV_DONTNEED as usize, 0, 0, 0];
+            // SAFETY: HEAP-3: the range is an idle run of this heap, so no block lies in it.
+            let result = unsafe { raw::syscall(libc::SYS_madvise, arguments) };
+            if result != 0 {
+                // It would not read as zero (a locked mapping).
+                boot::stop(&format_args!("cannot give memory at {start:#x} back: error {}", -result));
+            }
+            PARTITION.give_idle(range);
+        }
+    }
+}
+
+/// Keeper: gives freed memory back until `keep_bytes` of it stay.
+pub(crate) fn return_memory(keep_bytes: u64) {
+    if !context::cluster().is_some_and(|context| context.direct) {
+        return;
+    }
+    while let Some(idle) = PARTITION.take_idle(keep_bytes) {
+        for range in idle.ranges() {
+            punch(&range);
+            PARTITION.give_idle(range);
+        }
+    }
+}
+
+/// Takes the memory of an idle run away from all nodes of a domain: they map the same file.
+fn punch(range: &Range<u64>) {
+    let Some(file) = boot::reservation().memfd() else { return };
+    let offset = range.start - boot::reservation().heap_range(context::me()).start;
+    // SAFETY: HEAP-3: the range is an idle run of the heap on this file, so no block lies in it.
+    let result = unsafe { raw::punch_hole(file, offset, range.end - range.start) };
+    if result != 0 {
+        boot::stop(&format_args!("cannot give memory at {:#x} back: error {}", range.start, -result));
+    }
+}
+
+/// Keeper: takes in what other nodes have freed here, so that it can be given back.
+pub(crate) fn take_in() {
+    let Some(mut cache) = PARTITION.cache() else { return };
+    // SAFETY: just taken from the heap, so nobody else uses it; borrowed for this call only.
+    unsafe { cache.as_mut() }.take_in();
+    // SAFETY: from this heap, and not used again.
+    unsafe { PARTITION.retire(cache) };
+}
+
+/// Keeper: sends what threads of this node have freed elsewhere and not sent yet.
+pub(crate) fn flush_all_remote() {
+    while let Some(batch) = PARTITION.take_waiting() {
+        remote::send(batch);
+    }
+}
+
+/// What the heap of user memory has done.
+pub(crate) fn counters() -> Counters {
+    PARTITION.counters()
+}
