@@ -62,7 +62,7 @@ pub(crate) fn large_foreign_drops() -> String {
 }
 
 /// What every node occupies.
-fn resident() -> Vec<usize> {
+pub(crate) fn resident() -> Vec<usize> {
     place::nodes()
         .map(|node| {
             place::call(node, || {

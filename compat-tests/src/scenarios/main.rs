@@ -27,6 +27,7 @@ mod lent;
 mod litmus;
 mod locks;
 mod mappings;
+mod memory;
 mod output;
 mod panics;
 mod parking;
@@ -153,6 +154,8 @@ const SCENARIOS: &[(&str, Run)] = &[
     ("parking_lot_timeouts", foreign_locks::timeouts),
     ("rayon_at_home", foreign_pools::at_home),
     ("rayon_spread", foreign_pools::spread),
+    ("memory_returns", memory::returned),
+    ("memory_reused", memory::reused),
 ];
 
 /// Scenarios whose point is how the program ends, or that need a launcher.
@@ -174,6 +177,7 @@ const ENDINGS: &[(&str, Run)] = &[
     ("runtimes_own", descriptors::runtimes_own),
     ("c_streams", c_library::streams),
     ("mappings_exhausted", mappings::exhausted),
+    ("idle_frees", memory::idle_frees),
 ];
 
 fn main() -> ExitCode {

@@ -14,6 +14,7 @@ mod hosts;
 mod kills;
 mod links;
 mod managed;
+mod memory;
 mod output;
 mod refusals;
 mod report;

@@ -1,0 +1,136 @@
+//! Freed memory is the system's again, and nobody sees it come and go.
+
+use dstd::place;
+use dstd::sync::mpsc;
+use dstd::thread;
+use std::time::{Duration, Instant};
+
+use crate::cluster;
+use crate::drops::resident;
+
+const MIB: usize = 1 << 20;
+/// More than what stays for later allocations.
+const BIG: usize = 96 * MIB;
+/// What a node may keep.
+const LEFT_MAX: usize = 44 * MIB;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Polls until `reached`, or panics with what it says.
+fn wait_for<E: std::fmt::Display>(mut reached: impl FnMut() -> Result<(), E>) {
+    let deadline = Instant::now() + PATIENCE;
+    while let Err(missing) = reached() {
+        assert!(Instant::now() < deadline, "{missing}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Waits until no node has much more than `before`.
+fn settle(before: &[usize], what: &str) {
+    wait_for(|| {
+        let now = resident();
+        let much = before.iter().zip(&now).any(|(before, now)| *now > before + LEFT_MAX);
+        if much { Err(format!("{what}: {before:?} bytes became {now:?}")) } else { Ok(()) }
+    });
+}
+
+/// A large buffer's memory goes back: dropped where it was made, or elsewhere; after others have read
+/// and written it.
+pub(crate) fn returned() -> String {
+    let before = resident();
+    let born = cluster::everywhere(|_| vec![1_u8; BIG]);
+    let full = resident();
+    assert!(before.iter().zip(&full).all(|(before, full)| *full > before + BIG), "{before:?} -> {full:?}");
+    drop(born);
+    settle(&before, "main has dropped what all nodes made");
+
+    cluster::everywhere(|i| drop(vec![i as u8 + 1; BIG]));
+    settle(&before, "each node has dropped its own");
+
+    let mut shared = cluster::spawn(cluster::size() - 1, || vec![3_u8; BIG]).join().unwrap();
+    thread::scope(|scope| {
+        for (i, part) in shared.chunks_mut(BIG / cluster::size()).enumerate() {
+            cluster::scoped(scope, i, move || part.iter_mut().for_each(|byte| *byte += 1));
+        }
+    });
+    thread::scope(|scope| {
+        let shared = &shared;
+        for i in 0..cluster::size() {
+            cluster::scoped(scope, i, move || {
+                assert!(shared.iter().step_by(4_096).all(|byte| *byte == 4));
+            });
+        }
+    });
+    cluster::spawn(1, move || drop(shared)).join().unwrap();
+    settle(&before, "node 1 has dropped what all had");
+    format!("{} MiB on {} nodes", BIG / MIB, cluster::size())
+}
+
+/// Buffers of all nodes are made, passed on, checked and dropped elsewhere, so that their memory goes and
+/// comes again and again: it is zero where that was asked for, and what was written otherwise.
+pub(crate) fn reused() -> String {
+    const ROUNDS: usize = 12;
+    const WORDS: usize = 6 * MIB / 8;
+    let mut held: Vec<Vec<Vec<u64>>> = vec![Vec::new(); cluster::size()];
+    for round in 0..ROUNDS {
+        let threads: Vec<_> = held
+            .into_iter()
+            .enumerate()
+            .map(|(i, buffers)| {
+                cluster::spawn(i + round, move || {
+                    for (n, buffer) in buffers.iter().enumerate() {
+                        let good =
+                            buffer.iter().zip(0_u64..).all(|(word, at)| *word == at ^ (round * 8 + n) as u64);
+                        assert!(good, "buffer {n} of round {round} has changed");
+                    }
+                    drop(buffers);
+                    // Sizes differ, so that runs are cut and merged.
+                    (0..4 + (round + i) % 3)
+                        .map(|n| {
+                            let mut buffer = vec![0_u64; WORDS / (1 + (n + round) % 3)];
+                            assert!(buffer.iter().all(|word| *word == 0), "buffer {n} of {round} is not zero");
+                            let mark = ((round + 1) * 8 + n) as u64;
+                            buffer.iter_mut().zip(0..).for_each(|(word, at)| *word = at ^ mark);
+                            buffer
+                        })
+                        .collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        held = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+        if round % 4 == 3 {
+            // All of it at once.
+            held.iter_mut().for_each(Vec::clear);
+        }
+    }
+    format!("{ROUNDS} rounds")
+}
+
+/// A few blocks that a thread frees and then does nothing more do not wait for its next free or its end.
+pub(crate) fn idle_frees() -> String {
+    /// Far from a full batch, and below what is sent at once.
+    const BLOCKS: usize = 5;
+    const BYTES: usize = 20_000;
+    type Block = [u8; BYTES];
+    let blocks: Vec<Box<Block>> = (0..BLOCKS).map(|_| Box::new([7; BYTES])).collect();
+    let addresses: Vec<usize> = blocks.iter().map(|block| std::ptr::from_ref::<Block>(block).addr()).collect();
+    let (dropped, wait_dropped) = mpsc::channel();
+    let (end, wait_end) = mpsc::channel::<()>();
+    let idle = cluster::spawn(1, move || {
+        drop(blocks);
+        dropped.send(()).unwrap();
+        assert!(wait_end.recv().is_err());
+    });
+    wait_dropped.recv().unwrap();
+    let mut taken: Vec<Vec<u8>> = Vec::new();
+    let mut back = 0;
+    wait_for(|| {
+        taken.extend((0..8).map(|_| Vec::with_capacity(BYTES)));
+        back = taken.iter().filter(|block| addresses.contains(&block.as_ptr().addr())).count();
+        if back == BLOCKS { Ok(()) } else { Err(format!("{back} of {BLOCKS} blocks came back")) }
+    });
+    assert!(!idle.is_finished());
+    drop(end);
+    idle.join().unwrap();
+    assert_eq!(place::here(), cluster::nth(0));
+    format!("{back} blocks")
+}
