@@ -126,7 +126,9 @@ pub(crate) fn launched() -> Option<&'static Stats> {
 pub(crate) fn home(addr: u64) -> Option<(&'static Context, NodeId)> {
     let context = cluster()?;
     match context.layout.kind(addr) {
-        Kind::Heap(node) | Kind::Stack(node) | Kind::ThreadLocal(node) => Some((context, node)),
+        Kind::Heap(node) | Kind::Stack(node) | Kind::Striped(node) | Kind::ThreadLocal(node) => {
+            Some((context, node))
+        }
         Kind::Static => Some((context, NodeId::ZERO)),
         Kind::Private(_) | Kind::Native(_) | Kind::Unused | Kind::Image => None,
     }

@@ -1,6 +1,6 @@
 //! The coherence domain: nodes of one host that map each other's memory.
 //!
-//! Every heap, every stack and the statics lie on files without names; each node maps all of
+//! Every heap, every stack, the striped range and the statics lie on files without names; each node maps all of
 //! them at their addresses. Hardware keeps them coherent, so no page fault is ever served, and
 //! a futex is one for all, keyed by its file. Messages remain for what ships: closures, frees.
 //!
@@ -36,7 +36,13 @@ pub(crate) unsafe fn offer(me: NodeId, shared: &[Range<u64>; 2]) -> io::Result<F
     } else {
         None
     };
-    Ok(Files { heap, stacks, statics })
+    let striped = if me == NodeId::ZERO {
+        // SAFETY: the caller's promise.
+        Some(unsafe { reservation.share_striped() }.map_err(io::Error::other)?)
+    } else {
+        None
+    };
+    Ok(Files { heap, stacks, statics, striped })
 }
 
 /// Maps the memory of all other nodes.
@@ -72,6 +78,11 @@ unsafe fn map_peer(node: NodeId, peer: &Peer, shared: &[Range<u64>; 2]) -> io::R
         let file = open(peer.pid, file)?;
         // SAFETY: the caller's promise.
         unsafe { statics::map(shared, file) }?;
+    }
+    if let Some(file) = files.striped {
+        let file = open(peer.pid, file)?;
+        // SAFETY: the caller's promise; the range has one size on all nodes, as their heaps have.
+        unsafe { alloc::reservation().map_striped(file) }.map_err(io::Error::other)?;
     }
     Ok(())
 }

@@ -20,6 +20,7 @@ mod domain;
 mod fatal;
 #[cfg(not(one_node))]
 mod interpose;
+#[cfg(not(one_node))]
 mod keeper;
 #[cfg(one_node)]
 #[path = "one_node/launched.rs"]

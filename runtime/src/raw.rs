@@ -52,6 +52,13 @@ pub(crate) fn futex_wake(word: &core::sync::atomic::AtomicU32, count: i32) {
     unsafe { syscall(libc::SYS_futex, [word.as_ptr() as usize, op, count as usize, 0, 0, 0]) };
 }
 
+/// Sleeps for `time_ns`, below a second, or until a signal.
+pub(crate) fn nap(time_ns: u32) {
+    let time = libc::timespec { tv_sec: 0, tv_nsec: i64::from(time_ns) };
+    // SAFETY: the timespec is borrowed for the call.
+    unsafe { syscall(libc::SYS_nanosleep, [(&raw const time) as usize, 0, 0, 0, 0, 0]) };
+}
+
 /// Gives the memory of `len` bytes at `offset` of a memory file back: they read as zero; a negative
 /// result is `-errno`.
 ///

@@ -178,6 +178,8 @@ const ENDINGS: &[(&str, Run)] = &[
     ("c_streams", c_library::streams),
     ("mappings_exhausted", mappings::exhausted),
     ("idle_frees", memory::idle_frees),
+    ("striped_sort", memory::striped_sort),
+    ("striped_grow", memory::striped_grow),
 ];
 
 fn main() -> ExitCode {

@@ -87,7 +87,10 @@ pub(crate) fn reused() -> String {
                     (0..4 + (round + i) % 3)
                         .map(|n| {
                             let mut buffer = vec![0_u64; WORDS / (1 + (n + round) % 3)];
-                            assert!(buffer.iter().all(|word| *word == 0), "buffer {n} of {round} is not zero");
+                            assert!(
+                                buffer.iter().all(|word| *word == 0),
+                                "buffer {n} of {round} is not zero"
+                            );
                             let mark = ((round + 1) * 8 + n) as u64;
                             buffer.iter_mut().zip(0..).for_each(|(word, at)| *word = at ^ mark);
                             buffer
@@ -105,6 +108,95 @@ pub(crate) fn reused() -> String {
     format!("{ROUNDS} rounds")
 }
 
+/// A vector that no node could hold is filled, split by value, sorted by threads on all nodes, and checked. The
+/// first argument is its size in MiB.
+pub(crate) fn striped_sort() -> String {
+    let mib: usize = std::env::args().nth(2).and_then(|mib| mib.parse().ok()).unwrap_or(60);
+    let words = mib * MIB / 8;
+    let began = Instant::now();
+    let mut values: Vec<u64> = Vec::with_capacity(words);
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    for _ in 0..words {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        values.push(state);
+    }
+    let sum = |values: &[u64]| values.iter().fold(0_u64, |sum, value| sum.wrapping_add(*value));
+    let (before, filled) = (sum(&values), began.elapsed());
+    assert!(Vec::<u64>::new().try_reserve_exact(words).is_err(), "two such vectors do not fit");
+
+    let mut parts: Vec<&mut [u64]> = vec![&mut values];
+    for left in (2..=cluster::size()).rev() {
+        let rest = parts.pop().unwrap();
+        let middle = rest.len() / left;
+        rest.select_nth_unstable(middle);
+        let (low, high) = rest.split_at_mut(middle);
+        parts.extend([low, high]);
+    }
+    let split = began.elapsed();
+    thread::scope(|scope| {
+        for (i, part) in parts.into_iter().enumerate() {
+            cluster::scoped(scope, i, || part.sort_unstable());
+        }
+    });
+    let sorted = began.elapsed();
+    assert!(values.is_sorted());
+    assert_eq!((sum(&values), values.len()), (before, words));
+    let checked = began.elapsed();
+    drop(values);
+
+    // Its memory is taken back before it is given out again.
+    let again = vec![0_u64; words];
+    assert!(again.iter().step_by(509).all(|word| *word == 0));
+    format!(
+        "{mib} MiB: filled after {filled:.1?}, split {split:.1?}, sorted {sorted:.1?}, checked {checked:.1?}, zero {:.1?}",
+        began.elapsed()
+    )
+}
+
+/// Large vectors of all nodes grow past their heap, in place and by moving, are shrunk by other nodes, and leave
+/// nothing behind.
+pub(crate) fn striped_grow() -> String {
+    const STEP: usize = 3 * MIB / 8;
+    for round in 0..4 {
+        let grown = cluster::everywhere(move |i| {
+            let mut values: Vec<u64> = Vec::new();
+            while values.len() < 8 * STEP {
+                let next = values.len() as u64;
+                values.extend((next..next + STEP as u64).map(|at| at * (i as u64 + 1)));
+            }
+            values
+        });
+        let mut large: Vec<u64> = Vec::with_capacity(60 * MIB / 8);
+        large.resize(58 * MIB / 8, 7);
+        let threads: Vec<_> = grown
+            .into_iter()
+            .enumerate()
+            .map(|(i, mut values)| {
+                cluster::spawn(i + round + 1, move || {
+                    assert!(values.iter().zip(0..).all(|(value, at)| *value == at * (i as u64 + 1)));
+                    values.truncate(4 * STEP);
+                    values.shrink_to_fit();
+                    values.truncate(1_000);
+                    values.shrink_to_fit();
+                    assert!(values.iter().zip(0..).all(|(value, at)| *value == at * (i as u64 + 1)));
+                })
+            })
+            .collect();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert!(large.iter().all(|value| *value == 7));
+        large.truncate(50 * MIB / 8);
+        large.shrink_to_fit();
+        large.reserve_exact(40 * MIB / 8);
+        assert!(large.iter().all(|value| *value == 7) && large.len() == 50 * MIB / 8);
+        cluster::spawn(round, move || drop(large)).join().unwrap();
+    }
+    // Everything is free again: more than any two nodes hold fits.
+    wait_for(|| Vec::<u8>::new().try_reserve_exact(140 * MIB));
+    "4 rounds".to_owned()
+}
+
 /// A few blocks that a thread frees and then does nothing more do not wait for its next free or its end.
 pub(crate) fn idle_frees() -> String {
     /// Far from a full batch, and below what is sent at once.
@@ -112,7 +204,8 @@ pub(crate) fn idle_frees() -> String {
     const BYTES: usize = 20_000;
     type Block = [u8; BYTES];
     let blocks: Vec<Box<Block>> = (0..BLOCKS).map(|_| Box::new([7; BYTES])).collect();
-    let addresses: Vec<usize> = blocks.iter().map(|block| std::ptr::from_ref::<Block>(block).addr()).collect();
+    let addresses: Vec<usize> =
+        blocks.iter().map(|block| std::ptr::from_ref::<Block>(block).addr()).collect();
     let (dropped, wait_dropped) = mpsc::channel();
     let (end, wait_end) = mpsc::channel::<()>();
     let idle = cluster::spawn(1, move || {

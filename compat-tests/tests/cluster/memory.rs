@@ -17,3 +17,18 @@ fn remote_frees_do_not_wait_for_more() {
         run.finish().ok("idle_frees");
     }
 }
+
+/// Three heaps of 28 MiB hold a vector of 60 MiB, and not two.
+#[test]
+fn a_vector_may_be_larger_than_a_heap() {
+    for run in [scenario(3, "striped_sort"), direct(3, "striped_sort")] {
+        run.option("--heap").option("28M").finish().ok("striped_sort");
+    }
+}
+
+#[test]
+fn large_vectors_grow_shrink_and_go() {
+    for run in [scenario(3, "striped_grow"), direct(3, "striped_grow")] {
+        run.option("--heap").option("64M").finish().ok("striped_grow");
+    }
+}

@@ -18,6 +18,7 @@ const NODE_KEYS: &[&str] = &[
     "sent",
     "faults",
     "remote_frees",
+    "heap",
     "futex",
     "pages",
 ];
@@ -45,6 +46,7 @@ fn read(text: &str, nodes: usize) -> Value {
     for (rank, node) in listed.iter().enumerate() {
         has_keys(node, NODE_KEYS);
         has_keys(&node["faults"], &["read", "write", "upgrade"]);
+        has_keys(&node["heap"], &["in_use_bytes", "returned_bytes", "striped_peak_bytes"]);
         has_keys(&node["futex"], &["wait", "wake"]);
         has_keys(&node["pages"], &["evicted", "discarded"]);
         assert_eq!(node["rank"], rank);

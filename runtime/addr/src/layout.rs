@@ -28,6 +28,14 @@ pub const STACKS_BYTES: u64 = 128 * GIB;
 pub const THREADS_OFFSET: u64 = STACKS_OFFSET + STACKS_BYTES;
 /// Size of a partition's range of native stacks.
 pub const THREADS_BYTES: u64 = 128 * GIB;
+/// Large blocks that no single heap holds lie from here on, striped over all nodes.
+pub const STRIPED_BASE: u64 = GLOBAL_END;
+/// The most bytes of the striped range.
+pub const STRIPED_BYTES_MAX: u64 = 4 * TIB;
+/// The granule of the striped range; stripes are a power of two of them.
+pub const STRIPED_CHUNK_BYTES: u64 = 2 << 20;
+/// A heap is worth so many stripes or more, but for small heaps: then a stripe is one chunk.
+const STRIPES_A_HEAP: u64 = 64;
 /// The runtime's private heap of node k lies at `PRIVATE_BASE + k * PRIVATE_SLICE_BYTES`.
 pub const PRIVATE_BASE: u64 = 0x0100_0000_0000;
 /// Size of one private slice.
@@ -41,7 +49,7 @@ pub const NATIVE_SLICE_BYTES: u64 = 64 * GIB;
 
 const _: () = assert!(PRIVATE_BASE + NODES_MAX as u64 * PRIVATE_SLICE_BYTES <= ALIAS_BASE);
 const _: () = assert!(ALIAS_BASE + NODES_MAX as u64 * HEAP_BYTES_MAX <= GLOBAL_BASE);
-const _: () = assert!(GLOBAL_END <= 0x5500_0000_0000);
+const _: () = assert!(STRIPED_BASE + STRIPED_BYTES_MAX <= 0x5500_0000_0000);
 const _: () = assert!(NATIVE_TOP - NODES_MAX as u64 * NATIVE_SLICE_BYTES > 0x7b00_0000_0000);
 const _: () = assert!(HEAP_BYTES_MAX <= STACKS_OFFSET && THREADS_OFFSET + THREADS_BYTES <= PARTITION_BYTES);
 
@@ -54,6 +62,8 @@ pub enum Kind {
     Stack(NodeId),
     /// Thread-locals of the program in the slot of a user thread.
     ThreadLocal(NodeId),
+    /// A stripe of a large block, in the range that all nodes hold together.
+    Striped(NodeId),
     /// Shared statics (home node 0).
     Static,
     /// The runtime's own memory on a node.
@@ -147,6 +157,29 @@ impl Layout {
         Some(slot + self.slots.locals.start..slot + self.slots.locals.end)
     }
 
+    /// How many bytes in a row of the striped range have one home.
+    pub const fn stripe_bytes(&self) -> u64 {
+        let share = (self.heap_bytes / STRIPES_A_HEAP).next_power_of_two();
+        if share < STRIPED_CHUNK_BYTES { STRIPED_CHUNK_BYTES } else { share }
+    }
+
+    /// The addresses for large blocks over all nodes: twice what all heaps hold, as far as there is room, so that
+    /// blocks of different sizes find a place. Empty in a program of one node.
+    pub fn striped(&self) -> Range<u64> {
+        if self.nodes == 1 {
+            return STRIPED_BASE..STRIPED_BASE;
+        }
+        let round = self.stripe_bytes() * u64::from(self.nodes);
+        let bytes = (2 * u64::from(self.nodes) * self.heap_bytes).next_multiple_of(round);
+        STRIPED_BASE..STRIPED_BASE + bytes.min(STRIPED_BYTES_MAX / round * round)
+    }
+
+    /// The home of an address of the striped range.
+    fn stripe(&self, addr: u64) -> NodeId {
+        let stripe = (addr - STRIPED_BASE) >> self.stripe_bytes().trailing_zeros();
+        NodeId((stripe % u64::from(self.nodes)) as u16)
+    }
+
     /// How many nodes the program has.
     pub const fn nodes(&self) -> u16 {
         self.nodes
@@ -227,6 +260,7 @@ impl Layout {
                     }
                 }
             }),
+            _ if self.striped().contains(&addr) => Kind::Striped(self.stripe(addr)),
             _ => {
                 let rank = NATIVE_TOP.wrapping_sub(addr + 1) / NATIVE_SLICE_BYTES;
                 if addr < NATIVE_TOP && rank < u64::from(self.nodes) {
@@ -238,11 +272,11 @@ impl Layout {
         }
     }
 
-    /// The home node of a page, when the page is global: heap, stacks, thread-locals of the program and
+    /// The home node of a page, when the page is global: heap, stacks, stripes, thread-locals of the program and
     /// shared statics.
     pub fn home(&self, page: PageNo) -> Option<NodeId> {
         match self.kind(page.addr().0) {
-            Kind::Heap(node) | Kind::Stack(node) | Kind::ThreadLocal(node) => Some(node),
+            Kind::Heap(node) | Kind::Stack(node) | Kind::Striped(node) | Kind::ThreadLocal(node) => Some(node),
             Kind::Static => Some(NodeId::ZERO),
             Kind::Private(_) | Kind::Native(_) | Kind::Unused | Kind::Image => None,
         }
@@ -323,6 +357,34 @@ mod tests {
         assert_eq!(layout.locals_beside(Layout::stacks(NodeId(1)).end - 1), None);
         let without = super::tests::layout();
         assert_eq!(without.kind(Layout::threads(NodeId(1)).start), Kind::Unused);
+    }
+
+    #[test]
+    fn stripes_go_round_the_nodes() {
+        for (heap_bytes, stripe) in [(64 << 20, 2 << 20), (256 << 20, 4 << 20), (HEAP_BYTES_MAX, 2 << 30)] {
+            let layout = layout().with_heap_bytes(heap_bytes);
+            let striped = layout.striped();
+            assert_eq!((layout.stripe_bytes(), striped.start), (stripe, STRIPED_BASE));
+            let wanted = 6 * heap_bytes;
+            assert!(striped.end - striped.start >= wanted, "{striped:x?}");
+            assert!(striped.end - striped.start < wanted + 3 * stripe, "{striped:x?}");
+            for at in 0..7 {
+                let home = Kind::Striped(NodeId(at as u16 % 3));
+                assert_eq!(layout.kind(STRIPED_BASE + at * stripe), home);
+                assert_eq!(layout.kind(STRIPED_BASE + (at + 1) * stripe - 1), home);
+            }
+            assert_eq!(layout.kind(striped.end - 1), Kind::Striped(NodeId(2)));
+            assert_eq!(layout.kind(striped.end), Kind::Image);
+        }
+    }
+
+    #[test]
+    fn the_striped_range_has_a_bound_and_one_node_has_none() {
+        let many = Layout::new(NODES_MAX, [0..0, 0..0]).striped();
+        assert_eq!(many.end - many.start, STRIPED_BYTES_MAX);
+        let one = Layout::new(1, [0..0, 0..0]);
+        assert!(one.striped().is_empty());
+        assert_eq!(one.kind(STRIPED_BASE), Kind::Image);
     }
 
     #[test]

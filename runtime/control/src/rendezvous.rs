@@ -66,6 +66,8 @@ pub struct Files {
     pub stacks: i32,
     /// The shared statics, at node 0.
     pub statics: Option<i32>,
+    /// The striped range, at node 0.
+    pub striped: Option<i32>,
 }
 
 /// What a node must know of another one.

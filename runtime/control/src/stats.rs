@@ -7,6 +7,7 @@
 //! *Layout* (version 2; all `u64`, little-endian as the host):
 //! ```text
 //! version phase | ending origin code reason_len | threads_run peak_rss_bytes remote_frees
+//! | heap_in_use_bytes heap_returned_bytes striped_peak_bytes
 //! | faults read write upgrade | futex wait wake | pages evicted discarded | sent[32] { messages, bytes } | reason[512 bytes]
 //! ```
 //!
@@ -137,6 +138,12 @@ pub struct Stats {
     pub peak_rss_bytes: AtomicU64,
     /// Allocations of other nodes that this node gave back.
     pub remote_frees: AtomicU64,
+    /// Bytes of the heap's spans and large blocks, and of promised stripes, when it was last looked.
+    pub heap_in_use_bytes: AtomicU64,
+    /// Bytes of freed memory that went back to the system.
+    pub heap_returned_bytes: AtomicU64,
+    /// The most bytes that this node has promised to large blocks over all nodes.
+    pub striped_peak_bytes: AtomicU64,
     /// Read faults on absent pages.
     pub faults_read: AtomicU64,
     /// Write faults on absent pages.

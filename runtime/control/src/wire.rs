@@ -114,7 +114,7 @@ mod tests {
             descriptors: 256,
             threads: 4,
             listen: Some("127.0.0.1:9".parse().expect("an address")),
-            memory: Some(Files { heap: 3, stacks: 4, statics: None }),
+            memory: Some(Files { heap: 3, stacks: 4, statics: None, striped: Some(5) }),
         }
     }
 

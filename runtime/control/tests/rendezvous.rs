@@ -111,7 +111,12 @@ fn hello(rank: u16, listener: &TcpListener) -> Hello {
         descriptors: 256,
         threads: 2 + u32::from(rank),
         listen: Some(listener.local_addr().unwrap()),
-        memory: Some(Files { heap: i32::from(rank), stacks: 1, statics: (rank == 0).then_some(2) }),
+        memory: Some(Files {
+            heap: i32::from(rank),
+            stacks: 1,
+            statics: (rank == 0).then_some(2),
+            striped: None,
+        }),
     }
 }
 

@@ -101,6 +101,8 @@ pub(crate) struct Inner {
     pub(crate) remote_rejected: AtomicU64,
     pub(crate) leaked: AtomicU64,
     pub(crate) returned_bytes: AtomicU64,
+    /// Bytes of idle runs that are out.
+    pub(crate) idle_bytes: AtomicU64,
     /// Told when large blocks were freed.
     pub(crate) freed_hook: OnceLock<FreedHook>,
     /// The first of all sets of remote batches, a block index.
@@ -182,6 +184,7 @@ impl Heap {
             remote_rejected: AtomicU64::new(0),
             leaked: AtomicU64::new(0),
             returned_bytes: AtomicU64::new(0),
+            idle_bytes: AtomicU64::new(0),
             freed_hook: OnceLock::new(),
             remote_sets: AtomicU32::new(0),
         };

@@ -43,6 +43,8 @@ impl Heap {
         let mut idle = IdleRuns { runs: [(0, 0); RUNS], len: 0, start: inner.start };
         let keep = u32::try_from(keep_bytes >> PAGE_SHIFT).unwrap_or(u32::MAX);
         idle.len = inner.runs.take_idle(keep, &mut idle.runs);
+        let bytes = idle.ranges().map(|range| range.end - range.start).sum();
+        inner.idle_bytes.fetch_add(bytes, Ordering::Relaxed);
         (idle.len > 0).then_some(idle)
     }
 
@@ -53,10 +55,18 @@ impl Heap {
     pub fn give_idle(&self, range: Range<u64>) {
         let given = self.inner().is_some_and(|inner| {
             inner.returned_bytes.fetch_add(range.end - range.start, Ordering::Relaxed);
-            inner.contains(range.start)
-                && inner.runs.give_idle(((range.start - inner.start) >> PAGE_SHIFT) as u32)
+            let given = inner.contains(range.start)
+                && inner.runs.give_idle(((range.start - inner.start) >> PAGE_SHIFT) as u32);
+            // Release: pairs with the acquire in `idle_bytes`; who sees the sum finds the run.
+            inner.idle_bytes.fetch_sub(range.end - range.start, Ordering::Release);
+            given
         });
         assert!(given, "HEAP-3: {range:x?} is no idle run");
+    }
+
+    /// Bytes of idle runs that are not back yet: an allocation that finds no place may find one then.
+    pub fn idle_bytes(&self) -> u64 {
+        self.inner().map_or(0, |inner| inner.idle_bytes.load(Ordering::Acquire))
     }
 
     /// Has `hook` told of large blocks that were freed. The first call counts.

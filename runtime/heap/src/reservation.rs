@@ -8,7 +8,8 @@
 //!  node 0, 2      no access       -               private zero pages    private zero pages
 //!  node 1 (own)   read, write     memory file     memory file           private zero pages
 //! ```
-//! The zero pages of other nodes are what the runtime registers with userfaultfd. A program of
+//! The striped range is private zero pages too, in which own and other nodes' stripes alternate; in a
+//! coherence domain it is one file that all map. The zero pages of other nodes are what the runtime registers with userfaultfd. A program of
 //! one node has its own heap on private zero pages, no alias, and maps its stacks at first use.
 //!
 //! *Who may touch what, when*: the own private slice belongs to the allocators; heaps and stacks
@@ -24,6 +25,7 @@ use std::os::fd::RawFd;
 
 use dstd_addr::{
     GLOBAL_BASE, GlobalAddr, HEAP_BYTES_MAX, Layout, NODES_MAX, NodeId, PARTITION_BYTES, STACKS_OFFSET,
+    STRIPED_BASE,
 };
 
 use crate::class::UNIT_BYTES;
@@ -55,6 +57,9 @@ pub struct Reservation {
     own_stacks: OnDemand,
     alias: Span,
     private: Span,
+    striped: Span,
+    /// In a coherence domain: the file behind the striped range, else -1.
+    striped_file: AtomicI32,
     memfd: Option<RawFd>,
     /// In a coherence domain: the files of all heaps and stacks, -1 where there is none.
     files: [[AtomicI32; 2]; NODES_MAX as usize],
@@ -160,6 +165,10 @@ impl Reservation {
             new.stacks[node.index()] = foreign(&Layout::stacks(node))?;
         }
         new.own_stacks.set(Span::anonymous(&Layout::stacks(me), Access::ReadWrite)?);
+        let striped = new.striped_range();
+        new.striped = Span::anonymous(&striped, Access::ReadWrite)?;
+        pal::keep_out_of_dumps(&striped)?;
+        pal::no_huge_pages(&striped)?;
         let fd = pal::memfd(heap_bytes)?;
         let own = new.heap_range(me);
         new.heaps[me.index()] = Span { base: pal::file(&own, fd)?, len: heap_bytes };
@@ -193,6 +202,35 @@ impl Reservation {
         start..start + self.heap_bytes
     }
 
+    /// The addresses of large blocks over all nodes.
+    pub fn striped_range(&self) -> Range<u64> {
+        self.layout().striped()
+    }
+
+    /// Outside a coherence domain: leaves the stripes of other nodes out of children of `fork`.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn set_stripes_apart(&self) -> Result<(), MapError> {
+        self.foreign_stripes().try_for_each(|stripe| pal::keep_out_of_forks(&stripe))
+    }
+
+    /// The stripes whose home is another node; neighbours are one range.
+    pub fn foreign_stripes(&self) -> impl Iterator<Item = Range<u64>> + '_ {
+        let (layout, whole) = (self.layout(), self.striped_range());
+        let round = layout.stripe_bytes() * u64::from(self.nodes);
+        let own = layout.stripe_bytes() * u64::from(self.me.0);
+        let behind = own + layout.stripe_bytes();
+        (whole.start..whole.end)
+            .step_by(round.max(1) as usize)
+            .flat_map(move |start| [start..start + own, start + behind..start + round])
+            .filter(|range| !range.is_empty())
+    }
+
+    fn layout(&self) -> Layout {
+        Layout::new(self.nodes, [0..0, 0..0]).with_heap_bytes(self.heap_bytes)
+    }
+
     /// The own heap as memory.
     pub fn heap(&self) -> NonNull<[u8]> {
         self.heaps[self.me.index()].part(0..self.heap_bytes)
@@ -223,10 +261,13 @@ impl Reservation {
         self.private.part(half(self.private.len)..self.private.len)
     }
 
-    /// The memory at `addr`, when that is a byte of a heap or of a mapped stack range of a node of
-    /// this program (HEAP-4).
+    /// The memory at `addr`, when that is a byte of a heap, of the striped range or of a mapped stack range of
+    /// a node of this program (HEAP-4).
     pub fn resolve(&self, addr: GlobalAddr) -> Option<NonNull<u8>> {
         let offset = addr.0.checked_sub(GLOBAL_BASE)?;
+        if addr.0 >= STRIPED_BASE {
+            return self.striped.at(addr.0);
+        }
         let rank = usize::try_from(offset / PARTITION_BYTES).ok()?;
         if offset % PARTITION_BYTES < STACKS_OFFSET {
             self.heaps.get(rank)?.at(addr.0)
@@ -277,6 +318,40 @@ impl Reservation {
         Ok(())
     }
 
+    /// Node 0 of a coherence domain: puts the striped range on a file that the others can map; returns it.
+    ///
+    /// # Errors
+    /// When the kernel refuses the file or the mapping.
+    ///
+    /// # Safety
+    /// - Nothing of the range is in use yet.
+    pub unsafe fn share_striped(&self) -> Result<RawFd, MapError> {
+        let range = self.striped_range();
+        let fd = pal::memfd(range.end - range.start)?;
+        // SAFETY: the caller's promise.
+        unsafe { self.map_striped(fd) }?;
+        Ok(fd)
+    }
+
+    /// Maps node 0's file in the place of the striped range. It stays open for children of `fork`.
+    ///
+    /// # Errors
+    /// When the kernel refuses the mapping.
+    ///
+    /// # Safety
+    /// - Nothing of the range is in use yet, and the file is as large as the range.
+    pub unsafe fn map_striped(&self, file: RawFd) -> Result<(), MapError> {
+        // SAFETY: the range is reserved, and unused by the caller's promise.
+        unsafe { pal::shared_view(&self.striped_range(), file) }?;
+        self.striped_file.store(file, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// In a coherence domain, the file behind the striped range.
+    pub fn striped_file(&self) -> Option<RawFd> {
+        Some(self.striped_file.load(Ordering::Relaxed)).filter(|fd| *fd >= 0)
+    }
+
     fn remember(&self, node: NodeId, files: [RawFd; 2]) {
         for (place, fd) in self.files[node.index()].iter().zip(files) {
             place.store(fd, Ordering::Relaxed);
@@ -293,6 +368,10 @@ impl Reservation {
         if let Some(fd) = self.memfd {
             // SAFETY: the range is our mapping of this file, and a child of `fork` owes nobody its writes.
             unsafe { pal::private_view(&self.heap_range(self.me), fd) }?;
+        }
+        if let Some(fd) = self.striped_file() {
+            // SAFETY: as above.
+            unsafe { pal::private_view(&self.striped_range(), fd) }?;
         }
         for node in (0..self.nodes).map(NodeId) {
             let ranges = [self.heap_range(node), Layout::stacks(node)];
@@ -324,6 +403,8 @@ impl Reservation {
             own_stacks: OnDemand::new(),
             alias: Span::NONE,
             private: Span::NONE,
+            striped: Span::NONE,
+            striped_file: AtomicI32::new(-1),
             memfd: None,
             files: [const { [const { AtomicI32::new(-1) }; 2] }; NODES_MAX as usize],
         })

@@ -169,7 +169,9 @@ impl Runs {
         let mut surplus = self.backed_free(&bins).saturating_sub(keep);
         let mut taken = 0;
         while surplus > 0 && taken < into.len() {
-            let Some((page, len)) = self.take_top_idle().or_else(|| self.take_backed(&mut bins)) else { break };
+            let Some((page, len)) = self.take_top_idle().or_else(|| self.take_backed(&mut bins)) else {
+                break;
+            };
             // From the last backed unit down, so that younger memory goes first.
             let backed = self.backed_within(page, len);
             let start = backed.start.max(backed.end.saturating_sub(IDLE_PAGES_MAX));

@@ -45,6 +45,7 @@ pub(crate) struct Node {
     sent: BTreeMap<&'static str, Sent>,
     faults: Faults,
     remote_frees: u64,
+    heap: Heap,
     futex: Futex,
     pages: Pages,
 }
@@ -60,6 +61,13 @@ struct Faults {
     read: u64,
     write: u64,
     upgrade: u64,
+}
+
+#[derive(Serialize)]
+struct Heap {
+    in_use_bytes: u64,
+    returned_bytes: u64,
+    striped_peak_bytes: u64,
 }
 
 #[derive(Serialize)]
@@ -98,6 +106,11 @@ impl Node {
                 upgrade: get(&stats.faults_upgrade),
             },
             remote_frees: get(&stats.remote_frees),
+            heap: Heap {
+                in_use_bytes: get(&stats.heap_in_use_bytes),
+                returned_bytes: get(&stats.heap_returned_bytes),
+                striped_peak_bytes: get(&stats.striped_peak_bytes),
+            },
             futex: Futex { wait: get(&stats.futex_wait), wake: get(&stats.futex_wake) },
             pages: Pages { evicted: get(&stats.pages_evicted), discarded: get(&stats.pages_discarded) },
         }
@@ -114,6 +127,7 @@ impl Node {
             sent: KINDS.iter().map(|name| (*name, Sent { messages: 0, bytes: 0 })).collect(),
             faults: Faults { read: 0, write: 0, upgrade: 0 },
             remote_frees: 0,
+            heap: Heap { in_use_bytes: 0, returned_bytes: 0, striped_peak_bytes: 0 },
             futex: Futex { wait: 0, wake: 0 },
             pages: Pages { evicted: 0, discarded: 0 },
         }

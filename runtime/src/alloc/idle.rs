@@ -13,13 +13,16 @@
 //! |---|---|---|
 //! | one node | the thread that frees, when much has been freed | `MADV_DONTNEED` |
 //! | several nodes in a domain | the keeper, soon after a free | a hole in the heap's file |
+//! | several nodes otherwise | the keeper asks the engine | `Request::Discard` |
 
 use core::ops::Range;
+use core::sync::atomic::Ordering;
 
-use dstd_heap::Counters;
+use dstd_addr::{GlobalAddr, PAGE_BYTES, PageNo};
+use dstd_control::stats::Stats;
 
 use super::boot::{self, PARTITION};
-use super::remote;
+use super::{remote, striped};
 use crate::{context, keeper, raw};
 
 /// Freed memory that stays for the next allocations, at most an eighth of the heap.
@@ -60,13 +63,15 @@ fn return_alone() {
 
 /// Keeper: gives freed memory back until `keep_bytes` of it stay.
 pub(crate) fn return_memory(keep_bytes: u64) {
-    if !context::cluster().is_some_and(|context| context.direct) {
-        return;
-    }
+    let Some(context) = context::cluster() else { return };
     while let Some(idle) = PARTITION.take_idle(keep_bytes) {
         for range in idle.ranges() {
-            punch(&range);
-            PARTITION.give_idle(range);
+            if context.direct {
+                punch(&range);
+                PARTITION.give_idle(range);
+            } else {
+                discard(&range);
+            }
         }
     }
 }
@@ -80,6 +85,19 @@ fn punch(range: &Range<u64>) {
     if result != 0 {
         boot::stop(&format_args!("cannot give memory at {:#x} back: error {}", range.start, -result));
     }
+}
+
+/// Has the engine take an idle run from all nodes and give its memory back; waits for it.
+fn discard(range: &Range<u64>) {
+    let first = GlobalAddr(range.start).page();
+    keeper::discard(first, ((range.end - range.start) / PAGE_BYTES) as u32, discarded);
+}
+
+/// Engine: the pages read as zero.
+fn discarded(first: PageNo, count: u32) {
+    let start = first.addr().0;
+    PARTITION.give_idle(start..start + u64::from(count) * PAGE_BYTES);
+    keeper::discarded();
 }
 
 /// Keeper: takes in what other nodes have freed here, so that it can be given back.
@@ -98,7 +116,10 @@ pub(crate) fn flush_all_remote() {
     }
 }
 
-/// What the heap of user memory has done.
-pub(crate) fn counters() -> Counters {
-    PARTITION.counters()
+/// Tells the launcher what the heap of user memory has done.
+pub(crate) fn publish(stats: &Stats) {
+    let counters = PARTITION.counters();
+    stats.heap_in_use_bytes.store(counters.in_use_bytes, Ordering::Relaxed);
+    stats.heap_returned_bytes.store(counters.returned_bytes, Ordering::Relaxed);
+    stats.striped_peak_bytes.store(striped::striped_peak_bytes(), Ordering::Relaxed);
 }

@@ -36,13 +36,15 @@ pub(crate) use c_family::keep;
 mod idle;
 mod remote;
 mod route;
+mod striped;
 #[cfg(all(test, feature = "global-alloc"))]
 mod tests;
 
 pub(crate) use boot::reservation;
 pub(crate) use flag::{enter, in_runtime, leave};
-pub(crate) use idle::{counters, flush_all_remote, keep_bytes, return_memory, take_in};
+pub(crate) use idle::{flush_all_remote, keep_bytes, publish, return_memory, take_in};
 pub(crate) use remote::{accept_remote, set_remote_sink};
+pub(crate) use striped::{release_striped, reserve_striped};
 
 /// Nothing to keep: the C family is libc's.
 #[cfg(not(feature = "global-alloc"))]

@@ -12,11 +12,14 @@
 use core::cell::Cell;
 use core::ptr::{self, NonNull};
 
-use dstd_addr::{ALIAS_BASE, GLOBAL_BASE, GLOBAL_END, Layout, NodeId, PARTITION_BYTES, PRIVATE_BASE};
+use dstd_addr::{
+    ALIAS_BASE, GLOBAL_BASE, GLOBAL_END, Layout, NodeId, PARTITION_BYTES, PRIVATE_BASE, STRIPED_BASE,
+};
 use dstd_heap::{Heap, ThreadCache};
 
 use super::boot::{self, PARTITION, PRIVATE};
-use super::{early, end, flag, remote};
+use super::{early, end, flag, remote, striped};
+use crate::raw;
 
 /// Which of the two heaps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,6 +37,8 @@ pub(super) enum Owner {
     Mine(Which),
     /// The heap of another node.
     Other(NodeId),
+    /// All nodes together: a large block.
+    Striped,
     /// The early area, whose blocks are never freed.
     Early,
     /// Nobody here: memory that libc's own allocator must have made.
@@ -72,8 +77,11 @@ impl Which {
 #[inline]
 pub(super) fn alloc(size: usize, align: usize) -> *mut u8 {
     match cached(Which::now()) {
-        // SAFETY: the thread's own cache, borrowed for this call only.
-        Some(mut cache) => unsafe { cache.as_mut() }.alloc(size, align),
+        Some(mut cache) => {
+            // SAFETY: the thread's own cache, borrowed for this call only.
+            let block = unsafe { cache.as_mut() }.alloc(size, align);
+            if block.is_null() { past_heap(size, align) } else { block }
+        }
         None => alloc_slow(size, align),
     }
 }
@@ -82,8 +90,11 @@ pub(super) fn alloc(size: usize, align: usize) -> *mut u8 {
 #[inline]
 pub(super) fn alloc_zeroed(size: usize, align: usize) -> *mut u8 {
     match cached(Which::now()) {
-        // SAFETY: the thread's own cache, borrowed for this call only.
-        Some(mut cache) => unsafe { cache.as_mut() }.alloc_zeroed(size, align),
+        Some(mut cache) => {
+            // SAFETY: the thread's own cache, borrowed for this call only.
+            let block = unsafe { cache.as_mut() }.alloc_zeroed(size, align);
+            if block.is_null() { past_heap_zeroed(size, align) } else { block }
+        }
         None => alloc_zeroed_slow(size, align),
     }
 }
@@ -112,7 +123,11 @@ pub(super) unsafe fn free(block: *mut u8, size: usize, align: usize) {
 /// # Safety
 /// - As for [`free`], except that the block stays in use.
 pub(super) unsafe fn resize(block: *mut u8, size: usize, align: usize, new_size: usize) -> bool {
-    let Owner::Mine(which) = owner(block.addr() as u64) else { return false };
+    let which = match owner(block.addr() as u64) {
+        Owner::Mine(which) => which,
+        Owner::Striped => return striped::resize(block.addr() as u64, size, new_size),
+        Owner::Other(_) | Owner::Early | Owner::Elsewhere => return false,
+    };
     // SAFETY: a live block of that heap with these sizes (this function's contract).
     with_cache(which, |cache| unsafe { cache.resize(block, size, align, new_size) }).unwrap_or(false)
 }
@@ -131,6 +146,7 @@ pub(super) fn owner(addr: u64) -> Owner {
                 Owner::Elsewhere
             }
         }
+        STRIPED_BASE.. if boot::reservation().striped_range().contains(&addr) => Owner::Striped,
         PRIVATE_BASE..ALIAS_BASE if PRIVATE.contains(addr) => Owner::Mine(Which::Runtime),
         _ if early::contains(addr as usize) => Owner::Early,
         _ => Owner::Elsewhere,
@@ -168,15 +184,56 @@ pub(super) fn cached(which: Which) -> Option<NonNull<ThreadCache>> {
 #[cold]
 #[inline(never)]
 fn alloc_slow(size: usize, align: usize) -> *mut u8 {
-    with_cache(Which::now(), |cache| cache.alloc(size, align)).unwrap_or_else(|| before_boot(size, align))
+    match with_cache(Which::now(), |cache| cache.alloc(size, align)) {
+        Some(block) if block.is_null() => past_heap(size, align),
+        Some(block) => block,
+        None => before_boot(size, align),
+    }
 }
 
 #[cold]
 #[inline(never)]
 fn alloc_zeroed_slow(size: usize, align: usize) -> *mut u8 {
-    with_cache(Which::now(), |cache| cache.alloc_zeroed(size, align))
-        .unwrap_or_else(|| before_boot(size, align))
+    match with_cache(Which::now(), |cache| cache.alloc_zeroed(size, align)) {
+        Some(block) if block.is_null() => past_heap_zeroed(size, align),
+        Some(block) => block,
+        None => before_boot(size, align),
+    }
 }
+
+/// The heap has no place for a block: waits for memory that is just going back, then asks all nodes.
+#[cold]
+#[inline(never)]
+fn past_heap(size: usize, align: usize) -> *mut u8 {
+    retry(|| with_cache(Which::now(), |cache| cache.alloc(size, align)), size, align)
+}
+
+#[cold]
+#[inline(never)]
+fn past_heap_zeroed(size: usize, align: usize) -> *mut u8 {
+    retry(|| with_cache(Which::now(), |cache| cache.alloc_zeroed(size, align)), size, align)
+}
+
+fn retry(mut again: impl FnMut() -> Option<*mut u8>, size: usize, align: usize) -> *mut u8 {
+    // A thread of the runtime gets what there is.
+    if Which::now() == Which::Runtime {
+        return ptr::null_mut();
+    }
+    loop {
+        let going = PARTITION.idle_bytes();
+        // Once more also when nothing is going back any more: it may just have come.
+        if let Some(block) = again().filter(|block| !block.is_null()) {
+            return block;
+        }
+        if going == 0 {
+            return striped::alloc(size, align);
+        }
+        raw::nap(NAP_NS);
+    }
+}
+
+/// Giving a run of memory back takes about a millisecond.
+const NAP_NS: u32 = 200_000;
 
 fn before_boot(size: usize, align: usize) -> *mut u8 {
     if boot::reservation_if_known().is_some() {
@@ -201,6 +258,7 @@ unsafe fn free_slow(block: *mut u8, size: usize, align: usize) {
             }
         }
         Owner::Other(home) => remote::free_sized(home, addr, size),
+        Owner::Striped => striped::free(addr),
         Owner::Early => (),
         // SAFETY: not ours, so it is a block of libc's own allocator (this function's contract).
         Owner::Elsewhere => unsafe { libc_free(block) },

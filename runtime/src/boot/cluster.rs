@@ -206,6 +206,9 @@ fn own_memory(
     if let Err(error) = unsafe { statics::take_over(me, shared) } {
         give_up(controller, fatal::CANNOT, &format!("cannot share the statics: {error}"));
     }
+    if let Err(error) = reservation.set_stripes_apart() {
+        give_up(controller, fatal::CANNOT, &format!("cannot set the striped range apart: {error}"));
+    }
     let uffd = Uffd::open().unwrap_or_else(|error| give_up(controller, fatal::CANNOT, &no_uffd(&error)));
     let memory = Memory::new(me, layout.clone(), Faults::Uffd(uffd)).unwrap_or_else(|error| {
         give_up(controller, fatal::CANNOT, &format!("cannot watch the global heap: {error}"))
@@ -308,7 +311,7 @@ fn start_threads(
     let signals = block_signals();
     let (sender, tasks) = channel();
     ship::start_spawner(tasks, signals)?;
-    keeper::start()?;
+    keeper::start(context)?;
     alloc::set_remote_sink(|home, addrs| {
         let addrs = addrs.to_vec();
         if let Some(context) = context::cluster() {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use dstd_addr::{
     ALIAS_BASE, GLOBAL_BASE, HEAP_BYTES_MAX, Layout, NATIVE_TOP, NODES_MAX, PARTITION_BYTES, PRIVATE_BASE,
-    STACKS_OFFSET,
+    STACKS_OFFSET, STRIPED_BASE, STRIPED_CHUNK_BYTES,
 };
 
 use crate::interpose;
@@ -70,7 +70,11 @@ pub(super) fn layout_words(heap_bytes: u64) -> [u64; 4] {
     [
         GLOBAL_BASE ^ PARTITION_BYTES ^ u64::from(NODES_MAX),
         PRIVATE_BASE ^ ALIAS_BASE ^ HEAP_BYTES_MAX,
-        NATIVE_TOP ^ STACKS_OFFSET ^ u64::from(interpose::fd::count_each()),
+        NATIVE_TOP
+            ^ STACKS_OFFSET
+            ^ STRIPED_BASE
+            ^ STRIPED_CHUNK_BYTES
+            ^ u64::from(interpose::fd::count_each()),
         heap_bytes,
     ]
 }

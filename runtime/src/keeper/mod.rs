@@ -3,19 +3,39 @@
 //! It sends remote frees that wait too long in their batches, takes in what other nodes have freed
 //! here, and gives freed memory back to the system.
 //!
+//! Node 0's keeper also keeps the books of large blocks over all nodes (`stripes`).
+//!
 //! Others tell it by a word with a bit for each kind of news: setting a bit is all they do, so a
 //! thread may do it inside a free, and the engine at any time. The keeper may wait, for the engine
 //! too; nobody waits for a lock that it holds.
 
+mod ranges;
+mod stripes;
+
+pub(crate) use stripes::{Asker, What, Words, wait};
+
 use core::sync::atomic::{AtomicU32, Ordering, fence};
 use std::io;
+use std::sync::OnceLock;
+use std::sync::mpsc::{Receiver, Sender, channel};
 
-use crate::{alloc, fatal, raw};
+use dstd_addr::PageNo;
+use dstd_control::stats::Stats;
+
+use crate::context::Context;
+use crate::fatal::stop;
+use crate::record::Wait;
+
+use crate::{alloc, context, fatal, raw};
+
+use stripes::Stripes;
 
 /// A thread has collected blocks to be freed elsewhere.
 pub(crate) const REMOTE: u32 = 1;
 /// Memory of this node was freed, by a thread here or elsewhere.
 pub(crate) const FREED: u32 = 2;
+/// There are questions about large blocks.
+const ASKED: u32 = 4;
 
 /// How long a batch waits to be filled.
 const FLUSH_NS: u64 = 2_000_000;
@@ -44,25 +64,43 @@ fn note_slow(bit: u32) {
     }
 }
 
+/// Questions about large blocks; only the engine sends them.
+static QUESTIONS: OnceLock<Sender<(Asker, Words)>> = OnceLock::new();
+
+/// Engine: has the keeper answer a question.
+pub(crate) fn give(asker: Asker, words: Words) {
+    let given = QUESTIONS.get().is_some_and(|questions| questions.send((asker, words)).is_ok());
+    if !given {
+        stop!(fatal::INTERNAL, "the keeper of node {} is gone", context::me());
+    }
+    note(ASKED);
+}
+
 /// Boot: starts the keeper.
 ///
 /// # Errors
 /// When the thread cannot be made.
-pub(crate) fn start() -> io::Result<()> {
-    std::thread::Builder::new().name("dstd-keeper".to_owned()).spawn(|| {
+pub(crate) fn start(context: &'static Context) -> io::Result<()> {
+    let (sender, questions) = channel();
+    QUESTIONS.get_or_init(|| sender);
+    std::thread::Builder::new().name("dstd-keeper".to_owned()).spawn(move || {
         let _runtime = alloc::enter();
         let _guard = fatal::StopOnUnwind;
-        Keeper::default().run()
+        let stripes = Stripes::new(context);
+        Keeper { flush_at: None, settle_at: None, idle_at: None, questions, stripes, stats: context.stats }
+            .run()
     })?;
     Ok(())
 }
 
 /// What is to be done when.
-#[derive(Default)]
 struct Keeper {
     flush_at: Option<u64>,
     settle_at: Option<u64>,
     idle_at: Option<u64>,
+    questions: Receiver<(Asker, Words)>,
+    stripes: Stripes,
+    stats: &'static Stats,
 }
 
 impl Keeper {
@@ -70,6 +108,13 @@ impl Keeper {
         loop {
             let news = NEWS.load(Ordering::SeqCst);
             let now = raw::now_ns();
+            if news & ASKED != 0 {
+                NEWS.fetch_and(!ASKED, Ordering::SeqCst);
+                while let Ok((asker, words)) = self.questions.try_recv() {
+                    self.stripes.perform(&asker, words);
+                }
+                continue;
+            }
             if news & REMOTE != 0 {
                 self.flush_at.get_or_insert(now + FLUSH_NS);
             }
@@ -85,11 +130,13 @@ impl Keeper {
                 NEWS.fetch_and(!FREED, Ordering::SeqCst);
                 alloc::take_in();
                 alloc::return_memory(alloc::keep_bytes());
+                alloc::publish(self.stats);
                 self.idle_at = Some(now + IDLE_NS);
                 continue;
             }
             if due(&mut self.idle_at, now) {
                 alloc::return_memory(0);
+                alloc::publish(self.stats);
                 continue;
             }
             let next = [self.flush_at, self.settle_at, self.idle_at].into_iter().flatten().min();
@@ -110,4 +157,21 @@ fn sleep(news: u32, timeout_ns: Option<u64>) {
         tv_nsec: (rest % 1_000_000_000) as i64,
     });
     raw::futex_wait(&NEWS, news, time.as_ref());
+}
+
+/// The discard under way, if any; 1 when it is done.
+static DISCARD: Wait = Wait::new();
+
+/// Has the engine take pages of this node from all nodes and give their memory back; returns when
+/// `done` was called, which must call [`discarded`] last.
+pub(crate) fn discard(first: PageNo, count: u32, done: fn(PageNo, u32)) {
+    let Some(context) = context::cluster() else { return };
+    DISCARD.arm();
+    context.queue.push(crate::node::Request::Discard { first, count, done });
+    DISCARD.wait_while(Wait::PENDING, None);
+}
+
+/// Engine: the discard that the keeper waits for is done.
+pub(crate) fn discarded() {
+    DISCARD.set(1, 0);
 }

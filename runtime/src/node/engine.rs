@@ -242,7 +242,7 @@ impl Engine {
     fn fault(&mut self, out: &mut dyn Outbox, fault: Fault) {
         let page = GlobalAddr(fault.address).page();
         match self.context.layout.kind(fault.address) {
-            Kind::Heap(_) | Kind::Stack(_) | Kind::Static => {
+            Kind::Heap(_) | Kind::Stack(_) | Kind::Striped(_) | Kind::Static => {
                 self.page(out, page::Input::Fault { page, write: fault.write }, &[]);
             }
             // In a domain only a slot that never had a thread has no page there.

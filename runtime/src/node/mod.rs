@@ -10,6 +10,7 @@ mod queue;
 mod request;
 mod ships;
 mod strays;
+mod stripes;
 
 pub(crate) use program::goodbye;
 

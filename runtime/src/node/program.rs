@@ -12,7 +12,7 @@ use crate::fatal::{self, stop};
 use crate::interpose::fd::ServedCall;
 use crate::record::Wait;
 use crate::ship::{Op, Task, give_call};
-use crate::{context, raw};
+use crate::{alloc, context, keeper, raw};
 
 /// How far the orderly end of the program has come.
 #[derive(Debug, Default)]
@@ -60,6 +60,7 @@ impl Engine {
 
     fn goodbye_stats(&self, kind: ExitKind, origin: NodeId, code: i32) {
         let stats = self.context.stats;
+        alloc::publish(stats);
         stats.peak_rss_bytes.store(peak_rss_bytes(), Ordering::Relaxed);
         stats.goodbye(kind, origin.0, code);
     }
@@ -127,6 +128,7 @@ impl Engine {
         body: &[u8],
     ) {
         match op {
+            Op::AskStripes | Op::ShareStripes => self.stripes(out, from, op, id, body),
             Op::Spawn => self.hand_over(Task::Spawn { from, id, body: body.to_vec() }),
             Op::Call => self.hand_over(Task::Call { from, id, body: body.to_vec() }),
             Op::Detach => self.hand_over(Task::Detach { id }),
@@ -170,6 +172,10 @@ impl Engine {
     }
 
     pub(super) fn hand_over(&self, task: Task) {
+        let task = match task {
+            Task::Stripes { asker, words } => return keeper::give(asker, words),
+            task => task,
+        };
         if self.tasks.send(task).is_err() {
             stop!(fatal::INTERNAL, "the spawner thread of node {} is gone", self.context.me);
         }
@@ -215,6 +221,7 @@ pub(crate) fn goodbye(kind: ExitKind, origin: NodeId, code: i32) {
     static DONE: Wait = Wait::new();
     let Some(context) = context::cluster() else {
         if let Some(stats) = context::stats() {
+            alloc::publish(stats);
             stats.peak_rss_bytes.store(peak_rss_bytes(), Ordering::Relaxed);
             stats.goodbye(kind, origin.0, code);
         }

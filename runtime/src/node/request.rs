@@ -27,7 +27,6 @@ pub(crate) enum Request {
     /// Give these own pages back to the system: freed memory that its heap leaves alone until
     /// `done` is called, once, on the engine thread. From then on they read as zeros. `done` must
     /// not block, touch user memory or take a lock that a user thread can hold.
-    #[allow(dead_code, reason = "for whoever gives memory back")]
     Discard { first: PageNo, count: u32, done: fn(first: PageNo, count: u32) },
     /// It is done.
     Ended { id: u64 },

@@ -7,7 +7,7 @@
 //! | kind | memory | registered | bytes are read from |
 //! |---|---|---|---|
 //! | own heap | memfd, shared | MINOR and WP, at start | the alias |
-//! | own stacks and lent thread-locals, statics at node 0 | anonymous | MISSING and WP, per chunk at its first export | the page, after it was populated |
+//! | own stacks, stripes and lent thread-locals, statics at node 0 | anonymous | MISSING and WP, per chunk at its first export | the page, after it was populated |
 //! | foreign | anonymous | MISSING and WP, at start | the page (mapped whenever the engine reads it) |
 //!
 //! *Who may touch what, when*: only the engine thread calls this. User threads touch the pages
@@ -63,6 +63,9 @@ impl Memory {
             for range in [heap, stacks, Layout::threads(rank)] {
                 faults.register(range.start, range.end - range.start, MISSING | WP)?;
             }
+        }
+        for stripe in reservation.foreign_stripes() {
+            faults.register(stripe.start, stripe.end - stripe.start, MISSING | WP)?;
         }
         if me != NodeId::ZERO {
             for range in layout.statics().iter().filter(|range| !range.is_empty()) {
@@ -134,7 +137,9 @@ impl Memory {
     pub(super) fn backing(&self, page: PageNo) -> Backing {
         match self.layout.kind(page.addr().0) {
             Kind::Heap(node) if node == self.me => Backing::OwnHeap,
-            Kind::Stack(node) | Kind::ThreadLocal(node) if node == self.me => Backing::OwnAnonymous,
+            Kind::Stack(node) | Kind::Striped(node) | Kind::ThreadLocal(node) if node == self.me => {
+                Backing::OwnAnonymous
+            }
             Kind::Static if self.me == NodeId::ZERO => Backing::OwnAnonymous,
             _ => Backing::Foreign,
         }
@@ -251,6 +256,7 @@ impl Memory {
                 .iter()
                 .find(|range| range.contains(&first))
                 .map_or(start..start + len, |range| range.start.addr().0..range.end.addr().0),
+            Kind::Striped(_) => self.layout.striped(),
             // Never the control block and std's thread-locals behind it.
             Kind::ThreadLocal(_) => self.layout.locals_beside(start).unwrap_or(start..start + len),
             _ => Layout::stacks(self.me),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use dstd_addr::NodeId;
 
+use crate::keeper::{Asker, Words};
 use crate::node::Shipped;
 
 /// The `op` of a `Message::Ship`.
@@ -39,12 +40,16 @@ pub(crate) enum Op {
     Follow = 13,
     /// Make the call on a descriptor in the body; answered by `Ended`.
     Descriptor = 20,
+    /// To node 0: about large blocks over all nodes (`keeper::Words`).
+    AskStripes = 40,
+    /// From node 0: the same, about the receiver's share.
+    ShareStripes = 41,
 }
 
 impl Op {
     /// The operation with this number.
     pub(crate) fn from_wire(op: u16) -> Option<Op> {
-        const ALL: [Op; 14] = [
+        const ALL: [Op; 16] = [
             Op::Spawn,
             Op::Spawned,
             Op::Ended,
@@ -59,6 +64,8 @@ impl Op {
             Op::Environment,
             Op::Follow,
             Op::Descriptor,
+            Op::AskStripes,
+            Op::ShareStripes,
         ];
         ALL.into_iter().find(|known| *known as u16 == op)
     }
@@ -107,5 +114,10 @@ pub(crate) enum Task {
     Serve,
     DropResult {
         shipped: Arc<Shipped>,
+    },
+    /// For the keeper.
+    Stripes {
+        asker: Asker,
+        words: Words,
     },
 }

@@ -17,7 +17,7 @@ use super::{Job, Op, Task, call, environment, service, wire};
 use crate::fatal::{self, stop};
 use crate::node::{Request, Shipped};
 use crate::stack::on_native;
-use crate::{alloc, boot, context, record};
+use crate::{alloc, boot, context, keeper, record};
 
 /// The signal mask with which the process started: that of every user thread.
 static SIGNALS: OnceLock<libc::sigset_t> = OnceLock::new();
@@ -76,6 +76,7 @@ fn perform(task: Task, handles: &mut HashMap<u64, Thread>) {
         }
         Task::Exit { origin, code } => call::give(Work::Exit { origin, code }),
         Task::Serve => service::grow(),
+        Task::Stripes { asker, words } => keeper::give(asker, words),
         Task::DropResult { shipped } => call::give(Work::Drop(shipped)),
         Task::Leave { id, arg } => {
             let user = alloc::leave();

@@ -110,8 +110,11 @@ fn blocks_keep_their_contents_while_others_give_memory_back() {
                     for _ in 0..rounds {
                         let size = 64 * 1024 + random.below(HEAP / 16);
                         let zeroed = random.below(2) == 0;
-                        let block =
-                            if zeroed { cache.get().alloc_zeroed(size, 8) } else { cache.get().alloc(size, 8) };
+                        let block = if zeroed {
+                            cache.get().alloc_zeroed(size, 8)
+                        } else {
+                            cache.get().alloc(size, 8)
+                        };
                         if block.is_null() {
                             continue;
                         }

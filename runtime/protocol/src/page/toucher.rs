@@ -194,5 +194,5 @@ impl PageEngine {
 /// Whether pages that follow a touched one may be asked for with it. Statics lie too close to
 /// others; between stacks there are guard pages, which nobody may touch, the home included.
 pub(super) const fn reads_ahead(kind: Kind) -> bool {
-    matches!(kind, Kind::Heap(_))
+    matches!(kind, Kind::Heap(_) | Kind::Striped(_))
 }
