@@ -178,6 +178,7 @@ const ENDINGS: &[(&str, Run)] = &[
     ("c_streams", c_library::streams),
     ("mappings_exhausted", mappings::exhausted),
     ("idle_frees", memory::idle_frees),
+    ("small_returned", memory::small_returned),
     ("striped_sort", memory::striped_sort),
     ("striped_grow", memory::striped_grow),
 ];

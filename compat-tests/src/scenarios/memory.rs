@@ -1,8 +1,10 @@
 //! Freed memory is the system's again, and nobody sees it come and go.
 
+use dstd::collections::BTreeMap;
 use dstd::place;
-use dstd::sync::mpsc;
+use dstd::sync::{Barrier, mpsc};
 use dstd::thread;
+use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use crate::cluster;
@@ -226,4 +228,37 @@ pub(crate) fn idle_frees() -> String {
     idle.join().unwrap();
     assert_eq!(place::here(), cluster::nth(0));
     format!("{back} blocks")
+}
+
+/// What threads had on their stacks, and what a map held in small pieces, goes back as well.
+pub(crate) fn small_returned() -> String {
+    const THREADS: usize = 60;
+    const DEEP: usize = MIB + MIB / 2;
+    let before = resident();
+    let counts = cluster::everywhere(|_| {
+        let barrier = Barrier::new(THREADS);
+        thread::scope(|scope| {
+            let threads: Vec<_> = (0..THREADS)
+                .map(|_| {
+                    let builder = thread::Builder::new().stack_size(8 * MIB);
+                    let deep = || {
+                        let deep = black_box([1_u8; DEEP]);
+                        barrier.wait();
+                        deep.iter().map(|byte| usize::from(*byte)).sum::<usize>() / DEEP
+                    };
+                    builder.spawn_scoped(scope, deep).unwrap()
+                })
+                .collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum::<usize>()
+        })
+    });
+    assert_eq!(counts.iter().sum::<usize>(), THREADS * cluster::size());
+    settle(&before, "threads with deep stacks have ended");
+
+    cluster::everywhere(|_| {
+        let map: BTreeMap<usize, Box<[u8; 700]>> = (0..100_000).map(|key| (key, Box::new([1; 700]))).collect();
+        assert_eq!(map.len(), 100_000);
+    });
+    settle(&before, "maps were dropped");
+    "stacks and maps".to_owned()
 }

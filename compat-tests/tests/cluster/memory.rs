@@ -32,3 +32,10 @@ fn large_vectors_grow_shrink_and_go() {
         run.option("--heap").option("64M").finish().ok("striped_grow");
     }
 }
+
+#[test]
+fn stacks_and_small_blocks_go_back_too() {
+    for (_, run) in everywhere("small_returned") {
+        run.finish().ok("small_returned");
+    }
+}

@@ -10,13 +10,13 @@
 //! ```
 //!
 //! *Who may touch what, when*: everything in `Inner` is atomic or behind the lock in `Runs`. A unit
-//! entry is written once, before the first address of its span leaves. Blocks are not touched
+//! entry is written before the first address of its span leaves, and cleared when all are back (`spans`). Blocks are not touched
 //! at all, except that `alloc_zeroed` zeroes the block it is about to hand out.
 //!
 //! *Why not safe code*: it makes memory out of an address range.
 
 use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicPtr, AtomicU16, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU16, AtomicU32, AtomicU64, Ordering};
 use std::sync::OnceLock;
 
 use dstd_addr::PAGE_SHIFT;
@@ -103,6 +103,11 @@ pub(crate) struct Inner {
     pub(crate) returned_bytes: AtomicU64,
     /// Bytes of idle runs that are out.
     pub(crate) idle_bytes: AtomicU64,
+    /// Bytes of small blocks that came to the centre, ever.
+    pub(crate) flushed_bytes: AtomicU64,
+    /// For sweeps: free blocks of the span that begins at a unit.
+    pub(crate) free_blocks: &'static [AtomicU16],
+    pub(crate) sweeping: AtomicBool,
     /// Told when large blocks were freed.
     pub(crate) freed_hook: OnceLock<FreedHook>,
     /// The first of all sets of remote batches, a block index.
@@ -170,6 +175,7 @@ impl Heap {
             start: start as u64,
             len: len as u64,
             units: arena.table(len >> UNIT_SHIFT).ok_or(InitError::NoMetadata)?,
+            free_blocks: arena.table(len >> UNIT_SHIFT).ok_or(InitError::NoMetadata)?,
             pending: arena.table(len / (16 * 64)).ok_or(InitError::NoMetadata)?,
             runs: Runs::new(&arena, pages, start as u64 >> PAGE_SHIFT, waiting.patience())
                 .ok_or(InitError::NoMetadata)?,
@@ -185,6 +191,8 @@ impl Heap {
             leaked: AtomicU64::new(0),
             returned_bytes: AtomicU64::new(0),
             idle_bytes: AtomicU64::new(0),
+            flushed_bytes: AtomicU64::new(0),
+            sweeping: AtomicBool::new(false),
             freed_hook: OnceLock::new(),
             remote_sets: AtomicU32::new(0),
         };

@@ -30,6 +30,7 @@ mod remote;
 mod reservation;
 mod runs;
 mod slow;
+mod spans;
 mod stack;
 
 pub use cache::ThreadCache;

@@ -155,6 +155,11 @@ impl Runs {
         Some(len)
     }
 
+    /// Pages from here on have never been in a run.
+    pub(crate) fn used(&self) -> u32 {
+        self.used.load(Ordering::Relaxed)
+    }
+
     /// Pages freed since the last [`Runs::take_idle`].
     pub(crate) fn freed(&self) -> u32 {
         self.freed.load(Ordering::Relaxed)

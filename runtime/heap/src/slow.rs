@@ -13,9 +13,11 @@ use crate::heap::{Inner, Place};
 use crate::node::{BATCH_ADDRS, Node};
 use crate::pal;
 
-const PAGES_PER_UNIT: u32 = (UNIT_BYTES as u64 / PAGE_BYTES) as u32;
+pub(crate) const PAGES_PER_UNIT: u32 = (UNIT_BYTES as u64 / PAGE_BYTES) as u32;
 /// How many nodes of remote frees one refill drains: more frees come back than it hands out.
 const DRAIN_NODES: usize = 8;
+/// So many bytes of small blocks are worth a word.
+const FLUSHED_BYTES: u64 = 1 << 20;
 
 impl ThreadCache {
     /// Gets blocks of `class` from the centre or a new span, and takes one.
@@ -182,6 +184,7 @@ impl ThreadCache {
                 Node::at(&heap.arena, index).fill(&slots[..count]);
                 heap.central[class.index()].batches.push(&heap.arena, index);
                 heap.count_dead(count * class.size());
+                heap.note_flushed(count * class.size());
             }
             None => heap.count_leaked(count),
         }
@@ -208,6 +211,14 @@ impl ThreadCache {
 }
 
 impl Inner {
+    /// Counts bytes of small blocks that came to the centre, and says so now and then: spans may be free.
+    fn note_flushed(&self, bytes: usize) {
+        let before = self.flushed_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        if before / FLUSHED_BYTES != (before + bytes as u64) / FLUSHED_BYTES {
+            self.tell_freed();
+        }
+    }
+
     /// Frees the run that begins at `addr`; false when none does.
     fn free_run(&self, addr: u64) -> bool {
         let page = ((addr - self.start) >> PAGE_SHIFT) as u32;
@@ -219,7 +230,7 @@ impl Inner {
         freed.is_some()
     }
 
-    fn tell_freed(&self) {
+    pub(crate) fn tell_freed(&self) {
         if let Some(hook) = self.freed_hook.get() {
             hook(u64::from(self.runs.freed()) << PAGE_SHIFT);
         }

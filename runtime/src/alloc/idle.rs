@@ -100,6 +100,11 @@ fn discarded(first: PageNo, count: u32) {
     keeper::discarded();
 }
 
+/// Keeper: makes runs of spans that nobody uses.
+pub(crate) fn reclaim() {
+    PARTITION.reclaim_spans();
+}
+
 /// Keeper: takes in what other nodes have freed here, so that it can be given back.
 pub(crate) fn take_in() {
     let Some(mut cache) = PARTITION.cache() else { return };

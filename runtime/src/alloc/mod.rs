@@ -42,7 +42,7 @@ mod tests;
 
 pub(crate) use boot::reservation;
 pub(crate) use flag::{enter, in_runtime, leave};
-pub(crate) use idle::{flush_all_remote, keep_bytes, publish, return_memory, take_in};
+pub(crate) use idle::{flush_all_remote, keep_bytes, publish, reclaim, return_memory, take_in};
 pub(crate) use remote::{accept_remote, set_remote_sink};
 pub(crate) use striped::{release_striped, reserve_striped};
 

@@ -225,10 +225,11 @@ fn retry(mut again: impl FnMut() -> Option<*mut u8>, size: usize, align: usize) 
         if let Some(block) = again().filter(|block| !block.is_null()) {
             return block;
         }
-        if going == 0 {
+        if going > 0 {
+            raw::nap(NAP_NS);
+        } else if !PARTITION.reclaim_spans() {
             return striped::alloc(size, align);
         }
-        raw::nap(NAP_NS);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The keeper: a runtime thread that looks after memory nobody is using.
 //!
 //! It sends remote frees that wait too long in their batches, takes in what other nodes have freed
-//! here, and gives freed memory back to the system.
+//! here, and gives freed memory and the stacks of ended threads back to the system.
 //!
 //! Node 0's keeper also keeps the books of large blocks over all nodes (`stripes`).
 //!
@@ -14,18 +14,20 @@ mod stripes;
 
 pub(crate) use stripes::{Asker, What, Words, wait};
 
+use core::ops::Range;
 use core::sync::atomic::{AtomicU32, Ordering, fence};
 use std::io;
 use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use dstd_addr::PageNo;
+use dstd_addr::{GlobalAddr, PAGE_BYTES, PageNo};
 use dstd_control::stats::Stats;
 
 use crate::context::Context;
 use crate::fatal::stop;
 use crate::record::Wait;
 
+use crate::stack::return_stacks;
 use crate::{alloc, context, fatal, raw};
 
 use stripes::Stripes;
@@ -43,6 +45,9 @@ const FLUSH_NS: u64 = 2_000_000;
 const SETTLE_NS: u64 = 20_000_000;
 /// When nothing was freed for so long, nothing is kept for later allocations.
 const IDLE_NS: u64 = 1_000_000_000;
+
+/// Stacks of ended threads that stay as they are while threads come and go.
+const STACKS_KEPT: usize = 8;
 
 /// What has happened since the keeper last looked.
 static NEWS: AtomicU32 = AtomicU32::new(0);
@@ -130,12 +135,15 @@ impl Keeper {
                 NEWS.fetch_and(!FREED, Ordering::SeqCst);
                 alloc::take_in();
                 alloc::return_memory(alloc::keep_bytes());
+                return_stacks(STACKS_KEPT);
                 alloc::publish(self.stats);
                 self.idle_at = Some(now + IDLE_NS);
                 continue;
             }
             if due(&mut self.idle_at, now) {
+                alloc::reclaim();
                 alloc::return_memory(0);
+                return_stacks(0);
                 alloc::publish(self.stats);
                 continue;
             }
@@ -170,6 +178,16 @@ pub(crate) fn discard(first: PageNo, count: u32, done: fn(PageNo, u32)) {
     context.queue.push(crate::node::Request::Discard { first, count, done });
     DISCARD.wait_while(Wait::PENDING, None);
 }
+
+/// As [`discard`], in pieces: the engine serves others in between.
+pub(crate) fn discard_range(range: Range<u64>, done: fn(PageNo, u32)) {
+    for start in range.clone().step_by(PIECE_BYTES as usize) {
+        let bytes = (range.end - start).min(PIECE_BYTES);
+        discard(GlobalAddr(start).page(), (bytes / PAGE_BYTES) as u32, done);
+    }
+}
+
+const PIECE_BYTES: u64 = 8 << 20;
 
 /// Engine: the discard that the keeper waits for is done.
 pub(crate) fn discarded() {

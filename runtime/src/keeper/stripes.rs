@@ -18,10 +18,10 @@
 
 use std::sync::Arc;
 
-use dstd_addr::{GlobalAddr, NodeId, PAGE_BYTES, PageNo, STRIPED_BASE, STRIPED_CHUNK_BYTES};
+use dstd_addr::{NodeId, STRIPED_BASE, STRIPED_CHUNK_BYTES};
 
 use super::ranges::Ranges;
-use super::{discard, discarded};
+use super::{discard_range, discarded};
 use crate::context::Context;
 use crate::fatal::{self, stop};
 use crate::node::{Request, ShipState, Shipped};
@@ -182,12 +182,8 @@ impl Stripes {
         let mut chunks = 0;
         for (_, from, to) in self.own(start, len) {
             chunks += to - from;
-            // In pieces: the engine serves others in between.
-            for piece in (from..to).step_by(PIECE_CHUNKS as usize) {
-                let count = (to - piece).min(PIECE_CHUNKS) * PAGES_A_CHUNK;
-                let first = GlobalAddr(STRIPED_BASE + piece * STRIPED_CHUNK_BYTES).page();
-                discard(first, count as u32, |_: PageNo, _| discarded());
-            }
+            let addr = |chunk: u64| STRIPED_BASE + chunk * STRIPED_CHUNK_BYTES;
+            discard_range(addr(from)..addr(to), |_, _| discarded());
         }
         alloc::release_striped(chunks * STRIPED_CHUNK_BYTES);
     }
@@ -248,10 +244,6 @@ impl Stripes {
         self.context.queue.push(Request::Ship { to, op, id, arg: 0, body, expect });
     }
 }
-
-const PAGES_A_CHUNK: u64 = STRIPED_CHUNK_BYTES / PAGE_BYTES;
-/// 8 MiB.
-const PIECE_CHUNKS: u64 = 4;
 
 /// Waits for the answer to a question; the loss of who was asked ends the program.
 pub(crate) fn wait(shipped: &Shipped) -> u64 {

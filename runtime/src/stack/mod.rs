@@ -5,5 +5,5 @@ mod pool;
 mod switch;
 
 pub(crate) use native::on_native;
-pub(crate) use pool::UserStack;
+pub(crate) use pool::{UserStack, return_stacks};
 pub(crate) use switch::dstd_stack_enter;

@@ -9,13 +9,15 @@ use std::sync::Mutex;
 
 use dstd_addr::{Layout, PAGE_BYTES};
 
-use crate::context;
+use crate::{context, keeper};
 
 /// One stack: addresses of its guard page and of its end.
 #[derive(Debug)]
 pub(crate) struct UserStack {
     start: u64,
     bytes: u64,
+    /// Whether the system may hold memory for it.
+    used: bool,
 }
 
 struct Pool {
@@ -34,8 +36,9 @@ impl UserStack {
         // Few sizes, so that ended threads' stacks serve new ones.
         let bytes = bytes.max(PAGE_BYTES).checked_next_power_of_two()?.checked_add(PAGE_BYTES)?;
         let mut pool = POOL.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(at) = pool.free.iter().position(|stack| stack.bytes == bytes) {
-            return Some(pool.free.swap_remove(at));
+        // The youngest, whose memory is still there.
+        if let Some(at) = pool.free.iter().rposition(|stack| stack.bytes == bytes) {
+            return Some(UserStack { used: true, ..pool.free.remove(at) });
         }
         let start = range.start + pool.used;
         if bytes > range.end - start {
@@ -46,7 +49,7 @@ impl UserStack {
         // SAFETY: the page lies in this node's stack range and was just cut out for this stack.
         let guarded =
             unsafe { libc::mprotect(start as *mut libc::c_void, PAGE_BYTES as usize, libc::PROT_NONE) };
-        (guarded == 0).then_some(UserStack { start, bytes })
+        (guarded == 0).then_some(UserStack { start, bytes, used: true })
     }
 
     /// The end of the stack, where the stack pointer starts; 16-byte aligned.
@@ -62,5 +65,27 @@ impl UserStack {
     /// Gives the stack back for the next thread. Runtime code, as [`UserStack::take`].
     pub(crate) fn give_back(self) {
         POOL.lock().unwrap_or_else(std::sync::PoisonError::into_inner).free.push(self);
+        keeper::note(keeper::FREED);
     }
+}
+
+/// Keeper: gives the memory of ended threads' stacks back to the system, but for the `keep` youngest.
+pub(crate) fn return_stacks(keep: usize) {
+    while let Some(stack) = take_idle(keep) {
+        let (start, bytes) = stack.usable();
+        keeper::discard_range(start..start + bytes, |_, _| keeper::discarded());
+        let mut pool = POOL.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // Before those whose memory is there, which are taken first.
+        pool.free.insert(0, UserStack { used: false, ..stack });
+    }
+}
+
+/// The oldest stack that may hold memory, when there are more than `keep`.
+fn take_idle(keep: usize) -> Option<UserStack> {
+    let mut pool = POOL.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if pool.free.iter().filter(|stack| stack.used).count() <= keep {
+        return None;
+    }
+    let at = pool.free.iter().position(|stack| stack.used)?;
+    Some(pool.free.remove(at))
 }

@@ -108,7 +108,10 @@ fn blocks_keep_their_contents_while_others_give_memory_back() {
                 scope.spawn(move || {
                     let mut cache = Cache::of(heap);
                     for _ in 0..rounds {
-                        let size = 64 * 1024 + random.below(HEAP / 16);
+                        let size = match random.below(3) {
+                            0 => 64 * 1024 + random.below(HEAP / 16),
+                            _ => 3 + random.below(3_000),
+                        };
                         let zeroed = random.below(2) == 0;
                         let block = if zeroed {
                             cache.get().alloc_zeroed(size, 8)
@@ -140,6 +143,7 @@ fn blocks_keep_their_contents_while_others_give_memory_back() {
         scope.spawn(|| {
             let memory = memory.lock().expect("no panic").0;
             while !done.load(Ordering::Relaxed) {
+                heap.reclaim_spans();
                 give_back(heap, memory, 0);
             }
         });
@@ -147,7 +151,45 @@ fn blocks_keep_their_contents_while_others_give_memory_back() {
         done.store(true, Ordering::Relaxed);
         assert!(ended.into_iter().all(|end| end.is_ok()));
     });
+    heap.reclaim_spans();
     assert_eq!(heap.counters().in_use_bytes, 0);
+}
+
+#[test]
+fn spans_whose_blocks_are_all_free_go_back() {
+    let (heap, memory) = heap_and_memory(HEAP);
+    for round in 0..3 {
+        let mut cache = Cache::of(heap);
+        let sizes = [16, 100, 700, 5_000, 20_000];
+        let blocks: Vec<_> = (0..HEAP / 8_000).map(|at| (sizes[at % 5], at)).collect();
+        let blocks: Vec<_> = blocks
+            .into_iter()
+            .map(|(size, _)| (cache.get().alloc_zeroed(size, 8), size))
+            .filter(|(block, _)| !block.is_null())
+            .collect();
+        for (block, size) in &blocks {
+            // SAFETY: live, of this size.
+            let bytes = unsafe { std::slice::from_raw_parts_mut(*block, *size) };
+            assert!(bytes.iter().all(|byte| *byte == 0), "round {round}");
+            bytes.fill(1);
+        }
+        let used = heap.counters().in_use_bytes;
+        let (first, rest) = blocks.split_first().expect("some blocks");
+        for (block, size) in rest {
+            // SAFETY: live, with this size and alignment.
+            unsafe { cache.get().free(*block, *size, 8) };
+        }
+        drop(cache);
+        assert!(heap.reclaim_spans());
+        assert_eq!(heap.counters().in_use_bytes, 64 << 10, "the first block's span");
+        assert!(give_back(heap, memory, 0) >= used - (64 << 10));
+        // SAFETY: still live and written above.
+        assert_eq!(unsafe { first.0.read() }, 1);
+        // SAFETY: live, with this size and alignment.
+        unsafe { Cache::of(heap).get().free(first.0, first.1, 8) };
+        heap.reclaim_spans();
+        assert_eq!(heap.counters().in_use_bytes, 0);
+    }
 }
 
 struct SendPtr(std::ptr::NonNull<[u8]>);

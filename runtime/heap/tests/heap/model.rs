@@ -128,6 +128,7 @@ fn a_random_history_agrees_with_the_model() {
             }
         }
         if random.below(500) == 0 {
+            heap.reclaim_spans();
             give_back(heap, memory, random.below(BYTES) as u64 / 8);
         }
         if step % 1000 == 999 {
