@@ -256,7 +256,8 @@ pub(crate) fn small_returned() -> String {
     settle(&before, "threads with deep stacks have ended");
 
     cluster::everywhere(|_| {
-        let map: BTreeMap<usize, Box<[u8; 700]>> = (0..100_000).map(|key| (key, Box::new([1; 700]))).collect();
+        let map: BTreeMap<usize, Box<[u8; 700]>> =
+            (0..100_000).map(|key| (key, Box::new([1; 700]))).collect();
         assert_eq!(map.len(), 100_000);
     });
     settle(&before, "maps were dropped");

@@ -70,7 +70,7 @@ pub(crate) struct LaunchOptions {
     /// Nodes of one host do not map each other's memory: pages travel over the transport
     #[arg(long)]
     no_direct: bool,
-    /// Size of a node's heap, and the most memory of other nodes that it keeps copies of
+    /// Size of a node's heap with its part of blocks over all nodes, and the most memory of other nodes that it keeps copies of
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
     heap: Option<u64>,
     /// User threads a node offers [default: its CPUs]

@@ -14,12 +14,15 @@ use core::ptr::{self, NonNull};
 
 use dstd_addr::{
     ALIAS_BASE, GLOBAL_BASE, GLOBAL_END, Layout, NodeId, PARTITION_BYTES, PRIVATE_BASE, STRIPED_BASE,
+    STRIPED_BYTES_MAX,
 };
 use dstd_heap::{Heap, ThreadCache};
 
 use super::boot::{self, PARTITION, PRIVATE};
 use super::{early, end, flag, remote, striped};
-use crate::raw;
+use crate::{context, raw};
+
+const STRIPED_END: u64 = STRIPED_BASE + STRIPED_BYTES_MAX;
 
 /// Which of the two heaps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -146,7 +149,7 @@ pub(super) fn owner(addr: u64) -> Owner {
                 Owner::Elsewhere
             }
         }
-        STRIPED_BASE.. if boot::reservation().striped_range().contains(&addr) => Owner::Striped,
+        STRIPED_BASE..STRIPED_END if boot::reservation().striped_range().contains(&addr) => Owner::Striped,
         PRIVATE_BASE..ALIAS_BASE if PRIVATE.contains(addr) => Owner::Mine(Which::Runtime),
         _ if early::contains(addr as usize) => Owner::Early,
         _ => Owner::Elsewhere,
@@ -220,7 +223,8 @@ fn retry(mut again: impl FnMut() -> Option<*mut u8>, size: usize, align: usize) 
         return ptr::null_mut();
     }
     loop {
-        let going = PARTITION.idle_bytes();
+        // A child of `fork` has no keeper that would bring them back.
+        let going = if context::is_child() { 0 } else { PARTITION.idle_bytes() };
         // Once more also when nothing is going back any more: it may just have come.
         if let Some(block) = again().filter(|block| !block.is_null()) {
             return block;

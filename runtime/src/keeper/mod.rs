@@ -28,7 +28,7 @@ use crate::fatal::stop;
 use crate::record::Wait;
 
 use crate::stack::return_stacks;
-use crate::{alloc, context, fatal, raw};
+use crate::{alloc, boot, context, fatal, raw};
 
 use stripes::Stripes;
 
@@ -88,7 +88,8 @@ pub(crate) fn give(asker: Asker, words: Words) {
 pub(crate) fn start(context: &'static Context) -> io::Result<()> {
     let (sender, questions) = channel();
     QUESTIONS.get_or_init(|| sender);
-    std::thread::Builder::new().name("dstd-keeper".to_owned()).spawn(move || {
+    let thread = std::thread::Builder::new().stack_size(boot::runtime_stack_bytes());
+    thread.name("dstd-keeper".to_owned()).spawn(move || {
         let _runtime = alloc::enter();
         let _guard = fatal::StopOnUnwind;
         let stripes = Stripes::new(context);
