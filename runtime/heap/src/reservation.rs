@@ -17,6 +17,8 @@
 //!
 //! *Why not safe code*: pointers are derived from the base of a mapping and an integer.
 
+mod striped;
+
 use core::num::NonZero;
 use core::ops::Range;
 use core::ptr::{self, NonNull};
@@ -202,35 +204,6 @@ impl Reservation {
         start..start + self.heap_bytes
     }
 
-    /// The addresses of large blocks over all nodes.
-    pub fn striped_range(&self) -> Range<u64> {
-        self.layout().striped()
-    }
-
-    /// Outside a coherence domain: leaves the stripes of other nodes out of children of `fork`.
-    ///
-    /// # Errors
-    /// When the kernel refuses.
-    pub fn set_stripes_apart(&self) -> Result<(), MapError> {
-        self.foreign_stripes().try_for_each(|stripe| pal::keep_out_of_forks(&stripe))
-    }
-
-    /// The stripes whose home is another node; neighbours are one range.
-    pub fn foreign_stripes(&self) -> impl Iterator<Item = Range<u64>> + '_ {
-        let (layout, whole) = (self.layout(), self.striped_range());
-        let round = layout.stripe_bytes() * u64::from(self.nodes);
-        let own = layout.stripe_bytes() * u64::from(self.me.0);
-        let behind = own + layout.stripe_bytes();
-        (whole.start..whole.end)
-            .step_by(round.max(1) as usize)
-            .flat_map(move |start| [start..start + own, start + behind..start + round])
-            .filter(|range| !range.is_empty())
-    }
-
-    fn layout(&self) -> Layout {
-        Layout::new(self.nodes, [0..0, 0..0]).with_heap_bytes(self.heap_bytes)
-    }
-
     /// The own heap as memory.
     pub fn heap(&self) -> NonNull<[u8]> {
         self.heaps[self.me.index()].part(0..self.heap_bytes)
@@ -316,40 +289,6 @@ impl Reservation {
         unsafe { pal::shared_view(&Layout::stacks(node), stacks) }?;
         self.remember(node, [heap, stacks]);
         Ok(())
-    }
-
-    /// Node 0 of a coherence domain: puts the striped range on a file that the others can map; returns it.
-    ///
-    /// # Errors
-    /// When the kernel refuses the file or the mapping.
-    ///
-    /// # Safety
-    /// - Nothing of the range is in use yet.
-    pub unsafe fn share_striped(&self) -> Result<RawFd, MapError> {
-        let range = self.striped_range();
-        let fd = pal::memfd(range.end - range.start)?;
-        // SAFETY: the caller's promise.
-        unsafe { self.map_striped(fd) }?;
-        Ok(fd)
-    }
-
-    /// Maps node 0's file in the place of the striped range. It stays open for children of `fork`.
-    ///
-    /// # Errors
-    /// When the kernel refuses the mapping.
-    ///
-    /// # Safety
-    /// - Nothing of the range is in use yet, and the file is as large as the range.
-    pub unsafe fn map_striped(&self, file: RawFd) -> Result<(), MapError> {
-        // SAFETY: the range is reserved, and unused by the caller's promise.
-        unsafe { pal::shared_view(&self.striped_range(), file) }?;
-        self.striped_file.store(file, Ordering::Relaxed);
-        Ok(())
-    }
-
-    /// In a coherence domain, the file behind the striped range.
-    pub fn striped_file(&self) -> Option<RawFd> {
-        Some(self.striped_file.load(Ordering::Relaxed)).filter(|fd| *fd >= 0)
     }
 
     fn remember(&self, node: NodeId, files: [RawFd; 2]) {
