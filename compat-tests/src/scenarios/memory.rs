@@ -205,7 +205,9 @@ pub(crate) fn idle_frees() -> String {
     const BLOCKS: usize = 5;
     const BYTES: usize = 20_000;
     type Block = [u8; BYTES];
-    let blocks: Vec<Box<Block>> = (0..BLOCKS).map(|_| Box::new([7; BYTES])).collect();
+    // The neighbours stay, so that the blocks come back as blocks and not as free pages.
+    let (blocks, neighbours): (Vec<Box<Block>>, Vec<Box<Block>>) =
+        (0..BLOCKS).map(|_| (Box::new([7; BYTES]), Box::new([8; BYTES]))).unzip();
     let addresses: Vec<usize> =
         blocks.iter().map(|block| std::ptr::from_ref::<Block>(block).addr()).collect();
     let (dropped, wait_dropped) = mpsc::channel();
@@ -226,6 +228,7 @@ pub(crate) fn idle_frees() -> String {
     assert!(!idle.is_finished());
     drop(end);
     idle.join().unwrap();
+    assert!(neighbours.iter().all(|block| block[0] == 8));
     assert_eq!(place::here(), cluster::nth(0));
     format!("{back} blocks")
 }

@@ -95,7 +95,7 @@ fn a_host_without_shared_memory_is_refused_with_a_way_out() {
 /// Node 0 inherits so much that no descriptor is left for its links.
 #[test]
 fn a_node_without_descriptors_is_refused_with_a_way_out() {
-    let open = "i=0; while [ $i -lt 300 ]; do eval \"exec {fd}<&0\" 2>/dev/null || break; i=$((i+1)); done";
+    let open = "i=0; while [ $i -lt 290 ]; do eval \"exec {fd}<&0\" 2>/dev/null || break; i=$((i+1)); done";
     let script = format!("if [ \"$DSTD_RANK\" = 0 ]; then {open}; fi; ulimit -Sn 512; exec \"$0\" reads_dyn");
     let options = ["-n", "2", "--transport", "shm"];
     let run = launch(options, ["/bin/bash", "-c", &script, SCENARIOS]);

@@ -276,7 +276,9 @@ impl Layout {
     /// shared statics.
     pub fn home(&self, page: PageNo) -> Option<NodeId> {
         match self.kind(page.addr().0) {
-            Kind::Heap(node) | Kind::Stack(node) | Kind::Striped(node) | Kind::ThreadLocal(node) => Some(node),
+            Kind::Heap(node) | Kind::Stack(node) | Kind::Striped(node) | Kind::ThreadLocal(node) => {
+                Some(node)
+            }
             Kind::Static => Some(NodeId::ZERO),
             Kind::Private(_) | Kind::Native(_) | Kind::Unused | Kind::Image => None,
         }
