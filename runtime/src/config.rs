@@ -7,11 +7,13 @@
 //! | `DSTD_HEAP_BYTES` | `--heap` | size of this node's heap |
 //! | `DSTD_THREADS` | `--threads` | what this node adds to `available_parallelism` |
 //! | `DSTD_RESIDENCE_US` | tests | how long a page stays where a fault brought it (microseconds) |
+//! | `DSTD_FAULTS` | tests | how page faults are served: `kernel`, `user` or `signal` |
 //! | `DSTD_WINDOW` | tests | most pages of one read-ahead request |
 //! | `DSTD_COPIES` | tests | most pages of other nodes that this node keeps (at least 16) |
 
 use dstd_addr::PAGE_BYTES;
 use dstd_control::env::{Options, Placement};
+use dstd_control::stats::FaultService;
 
 /// How long a page that a fault brought in stays, unless told otherwise.
 ///
@@ -34,6 +36,8 @@ pub(crate) struct Config {
     pub(crate) residence_ns: u64,
     pub(crate) window_max: u16,
     copies: Option<u64>,
+    /// How page faults are served, when told.
+    pub(crate) faults: Option<FaultService>,
 }
 
 impl Config {
@@ -41,6 +45,15 @@ impl Config {
     pub(crate) fn new(options: &Options) -> Result<Config, String> {
         let residence_us = number("DSTD_RESIDENCE_US")?;
         let window = number("DSTD_WINDOW")?;
+        let faults = match std::env::var("DSTD_FAULTS") {
+            Err(std::env::VarError::NotPresent) => None,
+            name => Some(
+                FaultService::ALL
+                    .into_iter()
+                    .find(|service| name.as_deref() == Ok(service.name()))
+                    .ok_or_else(|| format!("DSTD_FAULTS={name:?} is none of kernel, user and signal"))?,
+            ),
+        };
         Ok(Config {
             placement: options.placement,
             private_statics: options.private_statics,
@@ -49,6 +62,7 @@ impl Config {
             threads: options.threads,
             residence_ns: residence_us.map_or(RESIDENCE_NS, |us| us.saturating_mul(1000)),
             copies: number("DSTD_COPIES")?,
+            faults,
             window_max: window.map_or(WINDOW_PAGES, |pages| pages.clamp(1, u64::from(WINDOW_PAGES)) as u16),
         })
     }

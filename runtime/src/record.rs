@@ -2,7 +2,7 @@
 //!
 //! *Invariants*: ISO-1 (records are private memory; the engine reads them). *Layout*: records
 //! form a list that only grows; a record of an ended thread is used again. *Who may touch what,
-//! when*: `native_sp` and `stack`: the thread itself; `wait`: the thread and the engine, by
+//! when*: `native_sp`, `stack` and `alternate`: the thread itself; `wait`: the thread and the engine, by
 //! atomics; `tls`: written by the thread at its start and end, read by the engine.
 //! *Why not safe code*: the thread-local is a plain pointer, so that reading it needs no destructor.
 
@@ -18,6 +18,8 @@ pub(crate) struct Record {
     native_sp: Cell<usize>,
     /// The stack in the partition, given back when the thread has ended.
     stack: Cell<Option<UserStack>>,
+    /// What the program has asked `sigaltstack` for.
+    alternate: Cell<libc::stack_t>,
     /// The thread's blocking request to the engine.
     pub(crate) wait: Wait,
     /// The thread-local block: first address and end, 0 when the thread has ended.
@@ -26,8 +28,11 @@ pub(crate) struct Record {
     next: AtomicPtr<Record>,
 }
 
-// SAFETY: `native_sp` and `stack` are touched only by the thread that owns the record; the rest is atomic.
+// SAFETY: `native_sp`, `stack` and `alternate` are touched only by the thread that owns the record; the rest is atomic.
 unsafe impl Sync for Record {}
+
+const NO_ALTERNATE: libc::stack_t =
+    libc::stack_t { ss_sp: core::ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
 
 static RECORDS: AtomicPtr<Record> = AtomicPtr::new(core::ptr::null_mut());
 
@@ -60,6 +65,7 @@ pub(crate) fn attach() -> &'static Record {
         let record = Box::leak(Box::new(Record {
             native_sp: Cell::new(0),
             stack: Cell::new(None),
+            alternate: Cell::new(NO_ALTERNATE),
             wait: Wait::new(),
             tls: [AtomicU64::new(0), AtomicU64::new(0)],
             busy: AtomicBool::new(true),
@@ -88,11 +94,13 @@ pub(crate) fn detach() {
         record.tls[0].store(0, Ordering::Relaxed);
         record.tls[1].store(0, Ordering::Relaxed);
         record.native_sp.set(0);
+        record.alternate.set(NO_ALTERNATE);
         // The thread is on its native stack for good: nothing uses this one any more.
         if let Some(stack) = record.stack.take()
             // In a forked child the pool's lock may be held for ever.
             && !crate::context::is_child()
         {
+            stack.remove_alternate();
             stack.give_back();
         }
         // Release: pairs with the acquire in `attach`.
@@ -106,8 +114,9 @@ impl Record {
         self.native_sp.as_ptr()
     }
 
-    /// Keeps the thread's stack until the thread has ended.
+    /// Keeps the running thread's stack until the thread has ended.
     pub(crate) fn keep_stack(&self, stack: UserStack) {
+        stack.install_alternate();
         self.stack.set(Some(stack));
     }
 
@@ -117,6 +126,11 @@ impl Record {
         let usable = stack.as_ref().map(UserStack::usable);
         self.stack.set(stack);
         usable
+    }
+
+    /// What the program has asked `sigaltstack` for, on a thread that has an alternate stack of ours.
+    pub(crate) fn alternate(&self) -> Option<&Cell<libc::stack_t>> {
+        self.stack().map(|_| &self.alternate)
     }
 
     /// The native stack pointer, which is 0 from now on: the thread is on its native stack.

@@ -7,7 +7,7 @@
 //! *Layout* (version 2; all `u64`, little-endian as the host):
 //! ```text
 //! version phase | ending origin code reason_len | threads_run peak_rss_bytes remote_frees
-//! | heap_in_use_bytes heap_returned_bytes striped_peak_bytes
+//! | fault service | heap_in_use_bytes heap_returned_bytes striped_peak_bytes
 //! | faults read write upgrade | futex wait wake | pages evicted discarded | sent[32] { messages, bytes } | reason[512 bytes]
 //! ```
 //!
@@ -111,6 +111,31 @@ const ENDING_LOST: u64 = 4;
 /// Somebody is writing its last words; for the reader as good as nothing.
 const ENDING_WRITING: u64 = u64::MAX;
 
+/// How a node serves page faults.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FaultService {
+    /// By userfaultfd, in system calls as well.
+    Kernel = 1,
+    /// By userfaultfd in user mode; system calls get copies.
+    User = 2,
+    /// By `SIGSEGV`; system calls get copies.
+    Signal = 3,
+}
+
+impl FaultService {
+    /// The best one first.
+    pub const ALL: [FaultService; 3] = [FaultService::Kernel, FaultService::User, FaultService::Signal];
+
+    /// What the report and the test variable call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            FaultService::Kernel => "kernel",
+            FaultService::User => "user",
+            FaultService::Signal => "signal",
+        }
+    }
+}
+
 /// How far a node has come.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Phase {
@@ -138,6 +163,7 @@ pub struct Stats {
     pub peak_rss_bytes: AtomicU64,
     /// Allocations of other nodes that this node gave back.
     pub remote_frees: AtomicU64,
+    fault_service: AtomicU64,
     /// Bytes of the heap's spans and large blocks, and of promised stripes, when it was last looked.
     pub heap_in_use_bytes: AtomicU64,
     /// Bytes of freed memory that went back to the system.
@@ -169,6 +195,17 @@ impl Stats {
         let sent = &self.sent[kind.min(KINDS_MAX - 1)];
         sent.messages.fetch_add(1, Relaxed);
         sent.bytes.fetch_add(bytes, Relaxed);
+    }
+
+    /// Notes how this node serves page faults.
+    pub fn set_fault_service(&self, service: FaultService) {
+        self.fault_service.store(service as u64, Relaxed);
+    }
+
+    /// How the node serves page faults, if it does.
+    pub fn fault_service(&self) -> Option<FaultService> {
+        let number = self.fault_service.load(Relaxed);
+        FaultService::ALL.into_iter().find(|&service| service as u64 == number)
     }
 
     /// Notes that all nodes were ready and user code may run.

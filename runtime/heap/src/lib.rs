@@ -39,4 +39,4 @@ pub use heap::{Counters, FreedHook, Heap, Waiting};
 pub use idle::IdleRuns;
 pub use node::BATCH_ADDRS;
 pub use remote::RemoteBatch;
-pub use reservation::Reservation;
+pub use reservation::{Placed, Reservation};

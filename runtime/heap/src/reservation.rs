@@ -49,6 +49,9 @@ struct Span {
     len: u64,
 }
 
+/// A range of memory, and where in its file it lies.
+pub type Placed = (Range<u64>, u64);
+
 /// The ranges of one node of a program, mapped for the rest of the process.
 pub struct Reservation {
     me: NodeId,
@@ -289,6 +292,32 @@ impl Reservation {
         unsafe { pal::shared_view(&Layout::stacks(node), stacks) }?;
         self.remember(node, [heap, stacks]);
         Ok(())
+    }
+
+    /// Puts the ranges of all other nodes on one file of holes and makes them inaccessible, for a page
+    /// engine that fills pages through the file. Returns the file, and where in it each range lies.
+    ///
+    /// # Errors
+    /// When the kernel refuses the file or a mapping.
+    ///
+    /// # Safety
+    /// - Nothing of the other nodes' ranges is in use, and no other thread exists.
+    pub unsafe fn peers_on_file(&self) -> Result<(RawFd, Vec<Placed>), MapError> {
+        let peers = (0..self.nodes).map(NodeId).filter(|node| *node != self.me);
+        let ranges: Vec<_> = peers.flat_map(|node| [self.heap_range(node), Layout::stacks(node), Layout::threads(node)]).collect();
+        let fd = pal::memfd(ranges.iter().map(|range| range.end - range.start).sum())?;
+        let mut placed = Vec::with_capacity(ranges.len());
+        let mut offset = 0;
+        for range in ranges {
+            // SAFETY: reserved for that node, and unused by the caller's promise.
+            unsafe { pal::hidden_view(&range, fd, offset) }?;
+            pal::keep_out_of_forks(&range)?;
+            pal::keep_out_of_dumps(&range)?;
+            let len = range.end - range.start;
+            placed.push((range, offset));
+            offset += len;
+        }
+        Ok((fd, placed))
     }
 
     fn remember(&self, node: NodeId, files: [RawFd; 2]) {

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use dstd_control::stats::{KINDS, Stats};
+use dstd_control::stats::{FaultService, KINDS, Stats};
 use serde::Serialize;
 
 use crate::verdict::{Origin, Verdict};
@@ -58,6 +58,7 @@ struct Sent {
 
 #[derive(Serialize)]
 struct Faults {
+    service: Option<&'static str>,
     read: u64,
     write: u64,
     upgrade: u64,
@@ -101,6 +102,7 @@ impl Node {
                 .map(|(name, sent)| (*name, Sent { messages: get(&sent.messages), bytes: get(&sent.bytes) }))
                 .collect(),
             faults: Faults {
+                service: stats.fault_service().map(FaultService::name),
                 read: get(&stats.faults_read),
                 write: get(&stats.faults_write),
                 upgrade: get(&stats.faults_upgrade),
@@ -125,7 +127,7 @@ impl Node {
             threads_run: 0,
             peak_rss_bytes: 0,
             sent: KINDS.iter().map(|name| (*name, Sent { messages: 0, bytes: 0 })).collect(),
-            faults: Faults { read: 0, write: 0, upgrade: 0 },
+            faults: Faults { service: None, read: 0, write: 0, upgrade: 0 },
             remote_frees: 0,
             heap: Heap { in_use_bytes: 0, returned_bytes: 0, striped_peak_bytes: 0 },
             futex: Futex { wait: 0, wake: 0 },

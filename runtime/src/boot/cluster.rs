@@ -17,12 +17,12 @@ use dstd_transport::wait::{Cores, SPIN_NS_DEFAULT, Waiter};
 
 use super::links::{Failure, Meeting};
 use super::start::Main;
-use super::{identity, native, start};
+use super::{faults, identity, native, start};
 use crate::config::Config;
 use crate::context::{self, Context};
 use crate::fatal::{self, stop};
 use crate::node::{Engine, Queue, event_fd};
-use crate::page::{Faults, Memory, Uffd};
+use crate::page::Memory;
 use crate::{alloc, domain, interpose, keeper, locals, ship, statics};
 
 /// C's `main` and its arguments.
@@ -62,7 +62,7 @@ pub(super) fn join(environment: &NodeEnv, config: Config, program: Program) {
         check_threads(&mut controller);
         check_program(&mut controller, me, private_statics);
     }
-    let own = (nodes > 1).then(|| own_memory(&mut controller, me, &layout, &statics, direct));
+    let own = (nodes > 1).then(|| own_memory(&mut controller, context, &statics));
     let meeting = Meeting::prepare(environment).unwrap_or_else(|failure| failure.end(&mut controller));
     let files = own.as_ref().and_then(|own| own.files);
     let hello = hello(context, descriptors, &meeting, files).unwrap_or_else(|error| {
@@ -90,6 +90,7 @@ pub(super) fn join(environment: &NodeEnv, config: Config, program: Program) {
             give_up(&mut controller, fatal::CANNOT, &format!("cannot watch native stacks: {error}"));
         }
     }
+    interpose::signal::install();
     start_threads(context, memory, transport).unwrap_or_else(|error| {
         give_up(&mut controller, fatal::CANNOT, &format!("cannot start the engine: {error}"))
     });
@@ -181,13 +182,8 @@ struct Own {
 }
 
 /// Maps and registers everything global.
-fn own_memory(
-    controller: &mut Controller,
-    me: NodeId,
-    layout: &Layout,
-    shared: &[Range<u64>; 2],
-    direct: bool,
-) -> Own {
+fn own_memory(controller: &mut Controller, context: &'static Context, shared: &[Range<u64>; 2]) -> Own {
+    let (me, layout) = (context.me, &context.layout);
     // The partitions are mapped by the first allocation, which was long ago.
     let reservation = alloc::reservation();
     if let Err(error) = reservation.stacks() {
@@ -199,55 +195,26 @@ fn own_memory(
     if let Err(error) = native::set_apart(me, layout.nodes()) {
         give_up(controller, fatal::CANNOT, &format!("cannot set the address space apart: {error}"));
     }
-    if direct {
-        return offered_memory(controller, me, layout, shared);
+    if context.direct {
+        return offered_memory(controller, context, shared);
     }
     // SAFETY: this is the only thread of the process, and user code has not begun.
-    if let Err(error) = unsafe { statics::take_over(me, shared) } {
-        give_up(controller, fatal::CANNOT, &format!("cannot share the statics: {error}"));
-    }
-    if let Err(error) = reservation.set_stripes_apart() {
-        give_up(controller, fatal::CANNOT, &format!("cannot set the striped range apart: {error}"));
-    }
-    let uffd = Uffd::open().unwrap_or_else(|error| give_up(controller, fatal::CANNOT, &no_uffd(&error)));
-    let memory = Memory::new(me, layout.clone(), Faults::Uffd(uffd)).unwrap_or_else(|error| {
-        give_up(controller, fatal::CANNOT, &format!("cannot watch the global heap: {error}"))
-    });
+    let memory = unsafe { faults::serve(context, shared) }
+        .unwrap_or_else(|error| give_up(controller, fatal::CANNOT, &error));
     Own { memory, files: None }
 }
 
 /// The same in a coherence domain.
-fn offered_memory(controller: &mut Controller, me: NodeId, layout: &Layout, shared: &[Range<u64>; 2]) -> Own {
+fn offered_memory(controller: &mut Controller, context: &'static Context, shared: &[Range<u64>; 2]) -> Own {
+    let (me, layout) = (context.me, &context.layout);
     // SAFETY: this is the only thread of the process, and user code has not begun.
     let files = unsafe { domain::offer(me, shared) }.unwrap_or_else(|error| {
         give_up(controller, fatal::CANNOT, &format!("cannot share this node's memory: {error}"))
     });
-    // A sandbox may forbid userfaultfd; then a touch of another node's private memory is a
-    // segmentation fault instead of a sentence.
-    let memory = match Uffd::open_user_mode()
-        .and_then(|uffd| Memory::guard(me, layout.clone(), Faults::Uffd(uffd)))
-    {
-        Ok(memory) => memory,
-        Err(_) => {
-            if let Err(error) = native::forbid(me, layout.nodes()) {
-                give_up(controller, fatal::CANNOT, &format!("cannot set the address space apart: {error}"));
-            }
-            Memory::unguarded(me, layout.clone())
-        }
-    };
+    let memory = faults::watch_strays(context, me, layout).unwrap_or_else(|error| {
+        give_up(controller, fatal::CANNOT, &format!("cannot set the address space apart: {error}"))
+    });
     Own { memory, files: Some(files) }
-}
-
-fn no_uffd(error: &io::Error) -> String {
-    match error.raw_os_error() {
-        Some(libc::EPERM | libc::EACCES) => {
-            "page faults may not be handled by this user: run `sysctl -w vm.unprivileged_userfaultfd=1` as root".to_owned()
-        }
-        Some(libc::ENOSYS | libc::EINVAL) => {
-            format!("this kernel's userfaultfd is missing or too old ({error}): Linux 5.19 or later is needed")
-        }
-        _ => format!("userfaultfd: {error}"),
-    }
 }
 
 /// Ends this node before the program has started, with a reason for the launcher.
@@ -339,10 +306,11 @@ fn block_signals() -> libc::sigset_t {
     let mut before = core::mem::MaybeUninit::<libc::sigset_t>::zeroed();
     // SAFETY: initialises the set.
     unsafe { libc::sigfillset(all.as_mut_ptr()) };
+    // The interposed function leaves out what brings pages.
     // SAFETY: both sets are valid.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr()) };
     // SAFETY: all-zero is a valid, empty set; the call has filled it.
-    unsafe { before.assume_init() }
+    interpose::signal::without_segv(unsafe { before.assume_init() })
 }
 
 /// Node 0: runs C's `main` on a user thread of the usual stack size.

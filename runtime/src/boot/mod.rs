@@ -9,6 +9,7 @@
 
 mod aslr;
 mod cluster;
+mod faults;
 mod identity;
 mod links;
 mod managed;

@@ -16,7 +16,6 @@ use crate::{alloc, context, raw};
 
 static SETENV: Next = Next::new(c"setenv");
 static UNSETENV: Next = Next::new(c"unsetenv");
-static CHDIR: Next = Next::new(c"chdir");
 
 /// Whether a change by the running thread is the program's (and not ours).
 fn is_shared() -> bool {
@@ -96,15 +95,15 @@ fn invalid() -> c_int {
 /// - As libc's.
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn chdir(path: *const c_char) -> c_int {
-    type Function = unsafe extern "C" fn(*const c_char) -> c_int;
-    // SAFETY: libc's function of this name has this type.
-    let next = unsafe { core::mem::transmute::<*mut c_void, Function>(CHDIR.get()) };
     // SAFETY: the caller's promise.
-    let result = unsafe { next(path) };
-    if result == 0 && is_shared() {
+    let result = unsafe { super::passed::syscall(libc::SYS_chdir, [path as usize, 0, 0, 0, 0, 0]) };
+    if result < 0 {
+        return super::fd::fail(-result as c_int) as c_int;
+    }
+    if is_shared() {
         on_native(follow_directory);
     }
-    result
+    0
 }
 
 /// libc's `fchdir`.

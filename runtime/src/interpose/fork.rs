@@ -16,7 +16,7 @@ use dstd_addr::{Layout, PAGE_BYTES};
 use super::next::Next;
 use crate::fatal::{self, stop};
 use crate::stack::on_native;
-use crate::{alloc, context, raw, record};
+use crate::{alloc, context, page, raw, record};
 
 type Fork = unsafe extern "C" fn() -> c_int;
 
@@ -57,7 +57,10 @@ fn call(next: Fork) -> c_int {
 pub(crate) fn check_fork() {
     let here = 0_u8;
     let on_user_stack = Layout::stacks(context::me()).contains(&((&raw const here).addr() as u64));
-    if on_user_stack && !context::is_child() && context::cluster().is_some_and(|context| context.direct) {
+    if on_user_stack
+        && !context::is_child()
+        && context::cluster().is_some_and(|context| context.direct || page::by_signal())
+    {
         stop!(
             fatal::CANNOT,
             "a fork inside libc (daemon, forkpty) would run two processes on one stack: call fork itself, or run with --no-direct"

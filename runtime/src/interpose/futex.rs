@@ -10,6 +10,7 @@ use core::sync::atomic::{AtomicU32, Ordering, fence};
 
 use dstd_addr::{GlobalAddr, NodeId};
 
+use super::passed;
 use crate::context::{self, Context};
 use crate::node::{FutexState, Request, remote_waiters};
 use crate::record::{self, Record};
@@ -53,11 +54,23 @@ pub(crate) unsafe extern "C" fn syscall(
         }
         // The kernel must know all waiters at home by one key: wakes from other nodes are private.
         let private = b | libc::FUTEX_PRIVATE_FLAG as usize;
+        if passed::is_needed() {
+            let waits = waits(b as c_int);
+            // SAFETY: the caller's promise; the words lie in this process's memory.
+            let result = on_native(|| unsafe { passed::touch::futex([a, private, c, d, e, f], waits) });
+            return result_of(result);
+        }
         // SAFETY: the caller's promise; the words lie in this process's memory.
         return result_of(unsafe { raw::syscall(number, [a, private, c, d, e, f]) });
     }
     // SAFETY: the caller's promise.
-    result_of(unsafe { raw::syscall(number, [a, b, c, d, e, f]) })
+    result_of(unsafe { passed::syscall(number, [a, b, c, d, e, f]) })
+}
+
+/// Whether the fourth argument of a futex call is a time.
+fn waits(op: c_int) -> bool {
+    let command = op & !(libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME);
+    matches!(command, libc::FUTEX_WAIT | libc::FUTEX_WAIT_BITSET | libc::FUTEX_LOCK_PI)
 }
 
 fn result_of(result: isize) -> c_long {

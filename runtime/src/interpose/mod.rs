@@ -10,7 +10,9 @@ mod fork;
 mod futex;
 mod join;
 mod next;
+pub(crate) mod passed;
 mod pthread;
+pub(crate) mod signal;
 
 pub(crate) use exit::{at_last, exit_for, main_returned};
 pub(crate) use fork::check_fork;
@@ -25,6 +27,8 @@ pub fn keep() {
         fd::keep(),
         fork::fork as *const (),
         futex::syscall as *const (),
+        passed::keep(),
+        signal::keep(),
         pthread::pthread_create as *const (),
         pthread::pthread_getattr_np as *const (),
         join::pthread_detach as *const (),

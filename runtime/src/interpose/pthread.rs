@@ -243,8 +243,9 @@ pub(crate) unsafe extern "C" fn pthread_getattr_np(
 ) -> c_int {
     // SAFETY: libc's function of this name has this type.
     let next = unsafe { core::mem::transmute::<*mut c_void, GetAttributes>(NEXT_GETATTR.get()) };
+    // libc asks the kernel with allocations of its own.
     // SAFETY: the caller's promise.
-    let error = unsafe { next(thread, attributes) };
+    let error = on_native(|| unsafe { next(thread, attributes) });
     // SAFETY: the running thread's own identity.
     let own = unsafe { libc::pthread_self() } == thread;
     let Some((start, bytes)) =

@@ -146,7 +146,7 @@ impl Engine {
     ) {
         let queue = &self.context.queue;
         queue.announce_sleep();
-        if queue.is_empty() || busy {
+        if queue.is_empty() && !self.memory.has_faults() || busy {
             fds.clear();
             transport.fds(fds);
             if !busy {

@@ -51,7 +51,13 @@ impl Queue {
                 Err(now) => head = now,
             }
         }
-        // SeqCst: either the engine sees the node after it announced sleep, or we see the announcement.
+        self.wake();
+    }
+
+    /// Wakes the engine if it sleeps, or is about to: it shall see what the caller has published. Works
+    /// in a signal handler.
+    pub(crate) fn wake(&self) {
+        // SeqCst: either the engine sees the news after it announced sleep, or we see the announcement.
         fence(Ordering::SeqCst);
         if self.asleep.load(Ordering::Relaxed) && self.asleep.swap(false, Ordering::Relaxed) {
             let one = 1_u64;
@@ -67,10 +73,10 @@ impl Queue {
     }
 
     /// Engine: announces that it is about to sleep. It must look at [`Queue::is_empty`] after
-    /// that and sleep only if it is, on the eventfd among others.
+    /// that, and at what else callers of [`Queue::wake`] publish, and sleep only if nothing is there, on the eventfd among others.
     pub(crate) fn announce_sleep(&self) {
         self.asleep.store(true, Ordering::Relaxed);
-        // SeqCst: pairs with the fence in `push`.
+        // SeqCst: pairs with the fence in `wake`.
         fence(Ordering::SeqCst);
     }
 

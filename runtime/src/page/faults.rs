@@ -6,6 +6,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 
+use super::segv::Segv;
 use super::uffd::Uffd;
 
 /// Events for absent pages.
@@ -27,6 +28,8 @@ pub(crate) struct Fault {
 pub(crate) enum Faults {
     /// The kernel stops the thread and writes an event.
     Uffd(Uffd),
+    /// The kernel sends the thread a `SIGSEGV`, whose handler waits for the engine.
+    Segv(Segv),
 }
 
 /// Passes a call on to the mechanism.
@@ -34,6 +37,7 @@ macro_rules! to_mechanism {
     ($self:ident.$name:ident($($arg:expr),*)) => {
         match $self {
             Faults::Uffd(uffd) => uffd.$name($($arg),*),
+            Faults::Segv(segv) => segv.$name($($arg),*),
         }
     };
 }
@@ -84,6 +88,15 @@ impl Faults {
     pub(super) fn fd(&self) -> Option<RawFd> {
         match self {
             Faults::Uffd(uffd) => Some(uffd.as_raw_fd()),
+            Faults::Segv(_) => None,
+        }
+    }
+
+    /// Whether faults have arrived of which no descriptor tells.
+    pub(super) fn has_arrived(&self) -> bool {
+        match self {
+            Faults::Uffd(_) => false,
+            Faults::Segv(segv) => segv.has_arrived(),
         }
     }
 }

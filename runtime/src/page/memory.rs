@@ -88,18 +88,15 @@ impl Memory {
         Ok(memory)
     }
 
-    /// In a coherence domain without userfaultfd: nothing is watched.
-    pub(crate) fn unguarded(me: NodeId, layout: Layout) -> Memory {
-        Memory { me, layout, faults: None, served: false, chunks: BTreeSet::new() }
-    }
-
     /// In a coherence domain, once the native stacks of others are mapped: a touch of what is no thread-local
     /// of their program is reported.
     ///
     /// # Errors
     /// What the kernel says.
     pub(crate) fn watch_threads(&self) -> io::Result<()> {
-        let Some(faults) = &self.faults else { return locals::unguarded(self.me, &self.layout) };
+        let Some(faults @ Faults::Uffd(_)) = &self.faults else {
+            return locals::unguarded(self.me, &self.layout);
+        };
         for rank in (0..self.layout.nodes()).map(NodeId).filter(|&rank| rank != self.me) {
             let range = Layout::threads(rank);
             faults.register(range.start, range.end - range.start, MISSING)?;
@@ -120,6 +117,11 @@ impl Memory {
     /// A descriptor that becomes readable when there are faults, if that is how they are told.
     pub(crate) fn fd(&self) -> Option<RawFd> {
         self.faults.as_ref().and_then(Faults::fd)
+    }
+
+    /// Whether there are faults that no descriptor tells of.
+    pub(crate) fn has_faults(&self) -> bool {
+        self.faults.as_ref().is_some_and(Faults::has_arrived)
     }
 
     /// Takes the faults that have arrived, without blocking.

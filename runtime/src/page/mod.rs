@@ -3,8 +3,10 @@
 mod faults;
 mod fresh;
 mod memory;
+mod segv;
 mod uffd;
 
 pub(crate) use faults::{Fault, Faults};
 pub(crate) use memory::Memory;
+pub(crate) use segv::{Segv, by_signal, serve_by_signal, serve_signal};
 pub(crate) use uffd::Uffd;

@@ -20,6 +20,8 @@ const COPY_MODE_WP: u64 = 2;
 const CONTINUE_MODE_WP: u64 = 2;
 const WRITEPROTECT_MODE_WP: u64 = 1;
 
+const USER_MODE_ONLY: usize = 1;
+
 const EVENT_PAGEFAULT: u8 = 0x12;
 const FAULT_WRITE: u64 = 1;
 const FAULT_WP: u64 = 2;
@@ -99,7 +101,20 @@ impl Uffd {
     /// `EPERM` when this process may not; `ENOSYS`/`EINVAL` when the kernel lacks what is needed
     /// (Linux 5.19 has all of it).
     pub(crate) fn open() -> io::Result<Uffd> {
-        let uffd = Uffd::open_with(0)?;
+        Uffd::open_for_pages(0)
+    }
+
+    /// Opens one that sees faults in user mode only, for which no right is needed. A fault inside a
+    /// system call makes that fail with `EFAULT`.
+    ///
+    /// # Errors
+    /// When the kernel has no userfaultfd or a too old one, or a sandbox forbids it.
+    pub(crate) fn open_user_mode() -> io::Result<Uffd> {
+        Uffd::open_for_pages(USER_MODE_ONLY)
+    }
+
+    fn open_for_pages(mode: usize) -> io::Result<Uffd> {
+        let uffd = Uffd::open_with(mode)?;
         let features = FEATURE_PAGEFAULT_FLAG_WP
             | FEATURE_MINOR_SHMEM
             | FEATURE_EXACT_ADDRESS
@@ -109,13 +124,12 @@ impl Uffd {
         Ok(uffd)
     }
 
-    /// Opens one that sees faults in user mode only, for which no right is needed. A fault inside a
-    /// system call makes that fail with `EFAULT`.
+    /// Opens one for memory whose touch is told and never served; in user mode only, as
+    /// [`Uffd::open_user_mode`].
     ///
     /// # Errors
     /// When the kernel has no userfaultfd, or a sandbox forbids it.
-    pub(crate) fn open_user_mode() -> io::Result<Uffd> {
-        const USER_MODE_ONLY: usize = 1;
+    pub(crate) fn open_for_strays() -> io::Result<Uffd> {
         let uffd = Uffd::open_with(USER_MODE_ONLY)?;
         uffd.ask_for(FEATURE_EXACT_ADDRESS)?;
         Ok(uffd)

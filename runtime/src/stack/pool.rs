@@ -5,10 +5,12 @@
 //! private memory; a stack belongs to one thread until that thread's start routine has returned.
 //! *Why not safe code*: guard pages.
 
+use core::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::Mutex;
 
 use dstd_addr::{Layout, PAGE_BYTES};
 
+use super::alternate::{self, Alternate};
 use crate::{context, keeper};
 
 /// One stack: addresses of its guard page and of its end.
@@ -18,6 +20,44 @@ pub(crate) struct UserStack {
     bytes: u64,
     /// Whether the system may hold memory for it.
     used: bool,
+    alternate: Alternate,
+}
+
+/// The guard pages of this node, for ever: stacks are never cut anew.
+static GUARDS: AtomicPtr<Guard> = AtomicPtr::new(core::ptr::null_mut());
+
+struct Guard {
+    page: u64,
+    next: *const Guard,
+}
+
+/// Whether `addr` is in a guard page of this node. Takes no lock.
+pub(crate) fn is_guard(addr: u64) -> bool {
+    // Acquire: pairs with the release in `guard`; nodes are leaked and never change.
+    let mut at = GUARDS.load(Ordering::Acquire).cast_const();
+    // SAFETY: null, or a leaked node.
+    while let Some(guard) = unsafe { at.as_ref() } {
+        if guard.page == addr & !(PAGE_BYTES - 1) {
+            return true;
+        }
+        at = guard.next;
+    }
+    false
+}
+
+/// Makes the page at `start` a guard page.
+fn guard(start: u64) -> bool {
+    let new = Box::leak(Box::new(Guard { page: start, next: core::ptr::null() }));
+    let mut head = GUARDS.load(Ordering::Acquire);
+    loop {
+        new.next = head;
+        match GUARDS.compare_exchange_weak(head, new, Ordering::Release, Ordering::Acquire) {
+            Ok(_) => break,
+            Err(now) => head = now,
+        }
+    }
+    // SAFETY: the page lies in this node's stack range and was just cut out for a stack.
+    unsafe { libc::mprotect(start as *mut libc::c_void, PAGE_BYTES as usize, libc::PROT_NONE) == 0 }
 }
 
 struct Pool {
@@ -46,10 +86,13 @@ impl UserStack {
         }
         pool.used += bytes;
         drop(pool);
-        // SAFETY: the page lies in this node's stack range and was just cut out for this stack.
-        let guarded =
-            unsafe { libc::mprotect(start as *mut libc::c_void, PAGE_BYTES as usize, libc::PROT_NONE) };
-        (guarded == 0).then_some(UserStack { start, bytes, used: true })
+        let alternate = Alternate::map()?;
+        guard(start).then_some(UserStack { start, bytes, used: true, alternate })
+    }
+
+    /// The running thread, which has this stack, handles signals on a private one.
+    pub(crate) fn install_alternate(&self) {
+        self.alternate.install();
     }
 
     /// The end of the stack, where the stack pointer starts; 16-byte aligned.
@@ -60,6 +103,11 @@ impl UserStack {
     /// First address above the guard page, and size.
     pub(crate) fn usable(&self) -> (u64, u64) {
         (self.start + PAGE_BYTES, self.bytes - PAGE_BYTES)
+    }
+
+    /// The running thread, which has this stack, will handle signals on the stack it is on.
+    pub(crate) fn remove_alternate(&self) {
+        alternate::remove();
     }
 
     /// Gives the stack back for the next thread. Runtime code, as [`UserStack::take`].

@@ -24,14 +24,7 @@ static FILE: AtomicI32 = AtomicI32::new(-1);
 /// # Safety
 /// - No other thread exists, and no reference to a shared static is alive.
 pub(crate) unsafe fn share(ranges: &[Range<u64>; 2]) -> io::Result<RawFd> {
-    // SAFETY: makes a descriptor; the name is a C string.
-    let fd = unsafe { libc::memfd_create(c"dstd-statics".as_ptr(), libc::MFD_CLOEXEC) };
-    if fd < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: the kernel has just returned this descriptor, nobody else owns it.
-    let file = File::from(unsafe { OwnedFd::from_raw_fd(fd) });
-    file.set_len(ranges.iter().map(|range| range.end - range.start).sum())?;
+    let file = new_file(ranges)?;
     for (range, offset) in with_offsets(ranges) {
         for at in (0..range.end - range.start).step_by(PAGE_BYTES as usize) {
             let page = (range.start + at) as *const u8;
@@ -46,6 +39,33 @@ pub(crate) unsafe fn share(ranges: &[Range<u64>; 2]) -> io::Result<RawFd> {
     // SAFETY: the caller's promise; the file holds what the pages hold.
     unsafe { map(ranges, fd) }?;
     Ok(fd)
+}
+
+/// Another node, when pages come by signals: an empty file in the place of its statics, for the page engine
+/// to fill.
+///
+/// # Errors
+/// What the kernel says.
+///
+/// # Safety
+/// - As [`share`]; and nothing reads a shared static before the page engine serves it.
+pub(crate) unsafe fn replace_by_holes(ranges: &[Range<u64>; 2]) -> io::Result<RawFd> {
+    let fd = new_file(ranges)?.into_raw_fd();
+    // SAFETY: the caller's promise.
+    unsafe { map(ranges, fd) }?;
+    Ok(fd)
+}
+
+fn new_file(ranges: &[Range<u64>; 2]) -> io::Result<File> {
+    // SAFETY: makes a descriptor; the name is a C string.
+    let fd = unsafe { libc::memfd_create(c"dstd-statics".as_ptr(), libc::MFD_CLOEXEC) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just returned this descriptor, nobody else owns it.
+    let file = File::from(unsafe { OwnedFd::from_raw_fd(fd) });
+    file.set_len(ranges.iter().map(|range| range.end - range.start).sum())?;
+    Ok(file)
 }
 
 /// Maps node 0's file in the place of this node's statics. The file stays open.
@@ -89,7 +109,8 @@ unsafe fn map_as(ranges: &[Range<u64>; 2], fd: RawFd, kind: i32) -> io::Result<(
     Ok(())
 }
 
-fn with_offsets(ranges: &[Range<u64>; 2]) -> impl Iterator<Item = (&Range<u64>, u64)> {
+/// Where in the file the ranges that are not empty lie.
+pub(crate) fn with_offsets(ranges: &[Range<u64>; 2]) -> impl Iterator<Item = (&Range<u64>, u64)> {
     let mut offset = 0;
     ranges.iter().filter(|range| !range.is_empty()).map(move |range| {
         let at = offset;

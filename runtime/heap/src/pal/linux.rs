@@ -61,7 +61,16 @@ pub(crate) fn memfd(bytes: u64) -> Result<RawFd, MapError> {
 /// - `range` is the caller's, and nothing in it is in use.
 pub(crate) unsafe fn shared_view(range: &Range<u64>, fd: RawFd) -> Result<(), MapError> {
     // SAFETY: the caller's promise.
-    unsafe { replace(range, fd, libc::MAP_SHARED) }
+    unsafe { replace(range, fd, 0, libc::MAP_SHARED, Access::ReadWrite) }
+}
+
+/// Replaces the mapping of `range` by the shared file `fd` from `offset` on, inaccessible at first.
+///
+/// # Safety
+/// - As [`shared_view`].
+pub(crate) unsafe fn hidden_view(range: &Range<u64>, fd: RawFd, offset: u64) -> Result<(), MapError> {
+    // SAFETY: the caller's promise.
+    unsafe { replace(range, fd, offset, libc::MAP_SHARED, Access::Nothing) }
 }
 
 /// Replaces the mapping of `range` by a private view of the file `fd`: later writes of others may
@@ -72,19 +81,25 @@ pub(crate) unsafe fn shared_view(range: &Range<u64>, fd: RawFd) -> Result<(), Ma
 ///   reaching the file any more.
 pub(crate) unsafe fn private_view(range: &Range<u64>, fd: RawFd) -> Result<(), MapError> {
     // SAFETY: the caller's promise.
-    unsafe { replace(range, fd, libc::MAP_PRIVATE) }
+    unsafe { replace(range, fd, 0, libc::MAP_PRIVATE, Access::ReadWrite) }
 }
 
-/// Puts the file `fd` in the place of what is mapped at `range`.
+/// Puts the file `fd`, from `offset` on, in the place of what is mapped at `range`.
 ///
 /// # Safety
 /// - `range` is the caller's, and nobody relies on what is mapped there.
-unsafe fn replace(range: &Range<u64>, fd: RawFd, kind: i32) -> Result<(), MapError> {
+unsafe fn replace(
+    range: &Range<u64>,
+    fd: RawFd,
+    offset: u64,
+    kind: i32,
+    access: Access,
+) -> Result<(), MapError> {
     let flags = kind | libc::MAP_NORESERVE | libc::MAP_FIXED;
     let at = ptr::without_provenance_mut(range.start as usize);
     let len = (range.end - range.start) as usize;
     // SAFETY: replaces what the caller gives up (this function's contract).
-    let got = unsafe { libc::mmap(at, len, Access::ReadWrite.bits(), flags, fd, 0) };
+    let got = unsafe { libc::mmap(at, len, access.bits(), flags, fd, offset as libc::off_t) };
     if got == libc::MAP_FAILED { Err(map_error(range)) } else { Ok(()) }
 }
 

@@ -9,11 +9,11 @@ use libc::{
     msghdr, off_t, off64_t, sigset_t, size_t, sockaddr, socklen_t, ssize_t, stat, timespec, uid_t,
 };
 
+use super::super::passed;
 use super::elsewhere::{self, Call};
 use super::foreign::{is_apart, is_foreign, refused};
 use super::pinned;
 use super::settle::settled;
-use crate::raw;
 
 /// Makes the call, in libc's way: -1 and `errno` when it fails.
 ///
@@ -24,7 +24,7 @@ pub(super) unsafe fn call<const N: usize>(number: i64, args: [usize; N]) -> isiz
     let mut all = [0; 6];
     all[..N].copy_from_slice(&args);
     // SAFETY: the caller's.
-    let result = unsafe { raw::syscall(number, all) };
+    let result = unsafe { passed::syscall(number, all) };
     if result < 0 { fail(-result as c_int) } else { result }
 }
 

@@ -14,12 +14,15 @@ use core::ptr;
 
 use libc::{DIR, FILE, c_int, dirent, dirent64};
 
+use super::super::passed;
 use super::calls::fail;
 use super::elsewhere::{self, Step};
 use super::fillers;
 use super::foreign::{is_apart, is_foreign, refused};
 use super::settle::fill_holes;
+use crate::alloc;
 use crate::interpose::next::Next;
+use crate::stack::on_native;
 
 /// Functions of libc that are passed on, unless other nodes exist and the condition holds: then what stands behind it
 /// is their result.
@@ -34,6 +37,14 @@ macro_rules! passed_on {
             }
             // SAFETY: libc's function of this name has this type.
             let next = unsafe { core::mem::transmute::<*mut core::ffi::c_void, Function>(NEXT.get()) };
+            if passed::is_needed() {
+                // libc's frames are passed to the kernel.
+                return on_native(|| {
+                    let _user = alloc::leave();
+                    // SAFETY: the caller keeps the rules of the function.
+                    repeated(|| unsafe { next($($arg),*) }, stringify!($name), [$($arg as usize),*][0])
+                });
+            }
             // SAFETY: the caller keeps the rules of the function.
             unsafe { next($($arg),*) }
         }
@@ -73,6 +84,36 @@ passed_on! {
         if refused(of_file(file), "freopen64") || filled() => no_stream();
     fclose(file: *mut FILE) -> c_int, if refused(of_file(file), "fclose") => fail(libc::EBADF) as c_int;
     pclose(file: *mut FILE) -> c_int, if refused(of_file(file), "pclose") => fail(libc::EBADF) as c_int;
+}
+
+/// Calls `next`; where that reads a directory into its stream, which is the program's memory, as often as a page of that is
+/// missing.
+fn repeated<T>(next: impl Fn() -> T, name: &str, stream: usize) -> T {
+    if !name.starts_with("readdir") {
+        return next();
+    }
+    // SAFETY: the address of this thread's errno.
+    let errno = unsafe { libc::__errno_location() };
+    // SAFETY: valid while the thread lives.
+    let before = unsafe { errno.replace(0) };
+    loop {
+        let result = next();
+        // SAFETY: as above.
+        let error = unsafe { errno.read() };
+        if error == libc::EFAULT {
+            // SAFETY: libc has allocated the stream.
+            let bytes = unsafe { libc::malloc_usable_size(stream as *mut _) };
+            passed::touch::touch(stream, bytes);
+            // SAFETY: as above.
+            unsafe { errno.write(0) };
+            continue;
+        }
+        if error == 0 {
+            // SAFETY: as above.
+            unsafe { errno.write(before) };
+        }
+        return result;
+    }
 }
 
 /// `opendir`, with a descriptor of this node's range.
