@@ -31,11 +31,13 @@ mod memory;
 mod output;
 mod panics;
 mod parking;
+mod passed;
 mod random;
 mod reads;
 mod shipped_files;
 mod shipped_messages;
 mod shipped_sockets;
+mod signals;
 mod stacks;
 mod statics;
 mod stops;
@@ -156,6 +158,8 @@ const SCENARIOS: &[(&str, Run)] = &[
     ("rayon_spread", foreign_pools::spread),
     ("memory_returns", memory::returned),
     ("memory_reused", memory::reused),
+    ("passed_memory", passed::beside_writers),
+    ("signal_handlers", signals::handlers),
 ];
 
 /// Scenarios whose point is how the program ends, or that need a launcher.
@@ -168,6 +172,9 @@ const ENDINGS: &[(&str, Run)] = &[
     ("libc_thread_local", stops::libc_thread_local),
     ("native_stack", stops::native_stack),
     ("dead_thread_local", stops::dead_thread_local),
+    ("overflow_last", signals::overflow_on_last_node),
+    ("overflow_main", signals::overflow_in_main),
+    ("own_handler", signals::own_handler),
     ("private_mapping", stops::private_mapping),
     ("mapped_file", stops::mapped_file),
     ("foreign_file", descriptors::foreign_file),

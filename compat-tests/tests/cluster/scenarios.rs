@@ -57,6 +57,7 @@ scenarios! {
     parking_lot_mutex parking_lot_rwlock parking_lot_condvar parking_lot_timeouts
     rayon_at_home rayon_spread
     memory_returns memory_reused
+    passed_memory signal_handlers
 }
 
 #[test]
