@@ -15,6 +15,7 @@ mod kills;
 mod links;
 mod managed;
 mod memory;
+mod ordinary;
 mod output;
 mod refusals;
 mod report;

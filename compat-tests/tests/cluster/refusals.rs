@@ -1,46 +1,15 @@
 //! Programs and machines that cannot carry several nodes are refused with 72, and told what to do.
 
-use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use crate::harness::{LAUNCH, SCENARIOS, Scratch, direct, scenario};
+use crate::harness::{direct, scenario};
 
 /// Nobody's number.
-const NOBODY: u32 = 65_534;
+pub(crate) const NOBODY: u32 = 65_534;
 /// The program was refused.
-const REFUSED: i32 = 72;
-
-/// As a user who may not handle page faults. Root becomes one, anybody else is one.
-#[test]
-fn a_user_who_may_not_handle_page_faults_is_told_how_to_allow_it() {
-    let allowed = fs::read_to_string("/proc/sys/vm/unprivileged_userfaultfd").unwrap_or_default();
-    if allowed.trim() == "1" {
-        eprintln!(
-            "not tried: vm.unprivileged_userfaultfd=1 lets every user of this machine handle page faults"
-        );
-        return;
-    }
-    let scratch = Scratch::for_everybody();
-    let (launcher, program) = (scratch.file("launch"), scratch.file("scenarios"));
-    fs::copy(LAUNCH, &launcher).expect("a copy");
-    fs::copy(SCENARIOS, &program).expect("a copy");
-    let root = fs::metadata("/proc/self").expect("Linux has /proc").uid() == 0;
-    let directory = scratch.file("");
-    let ended = crate::harness::program(2, program, ["reads_dyn"])
-        .launcher(launcher)
-        .change(move |command| {
-            command.current_dir(directory);
-            if root {
-                command.uid(NOBODY).gid(NOBODY);
-            }
-        })
-        .finish();
-    let ended = ended.with_code(REFUSED).says(&["sysctl -w vm.unprivileged_userfaultfd=1"]);
-    assert_eq!(ended.stdout, "");
-}
+pub(crate) const REFUSED: i32 = 72;
 
 /// In a container whose system calls are filtered.
 #[test]
@@ -67,7 +36,7 @@ fn forbid_personality(command: &mut Command) {
 
 /// Neither the system call nor the request to the device that does the same.
 #[expect(unsafe_code, reason = "a filter is installed between fork and exec")]
-fn forbid_userfaultfd(command: &mut Command) {
+pub(crate) fn forbid_userfaultfd(command: &mut Command) {
     const USERFAULTFD_IOC_NEW: u32 = 0xaa00;
     let words = [(CALL_NUMBER, libc::SYS_userfaultfd as u32), (SECOND_ARGUMENT, USERFAULTFD_IOC_NEW)];
     // SAFETY: the function makes two system calls and touches its own stack only.

@@ -45,7 +45,7 @@ fn read(text: &str, nodes: usize) -> Value {
     assert_eq!(listed.len(), nodes);
     for (rank, node) in listed.iter().enumerate() {
         has_keys(node, NODE_KEYS);
-        has_keys(&node["faults"], &["read", "write", "upgrade"]);
+        has_keys(&node["faults"], &["service", "read", "write", "upgrade"]);
         has_keys(&node["heap"], &["in_use_bytes", "returned_bytes", "striped_peak_bytes"]);
         has_keys(&node["futex"], &["wait", "wake"]);
         has_keys(&node["pages"], &["evicted", "discarded"]);

@@ -20,15 +20,21 @@ struct Mode {
     name: &'static str,
     /// What the launcher is told.
     options: &'static [&'static str],
+    /// How page faults are served, when not in the best way.
+    faults: Option<&'static str>,
     /// The transport that carries its messages.
     transport: &'static str,
 }
 
+const NO_DIRECT: &[&str] = &["--transport", "shm", "--no-direct"];
+
 /// All ways. A row says the name of its mode; a further way is a line here.
 const MODES: &[Mode] = &[
-    Mode { name: "tcp", options: &["--transport", "tcp", "--no-direct"], transport: "tcp" },
-    Mode { name: "shm", options: &["--transport", "shm", "--no-direct"], transport: "shm" },
-    Mode { name: "direct", options: &["--transport", "shm"], transport: "shm" },
+    Mode { name: "tcp", options: &["--transport", "tcp", "--no-direct"], faults: None, transport: "tcp" },
+    Mode { name: "shm", options: NO_DIRECT, faults: None, transport: "shm" },
+    Mode { name: "shm, user", options: NO_DIRECT, faults: Some("user"), transport: "shm" },
+    Mode { name: "shm, signal", options: NO_DIRECT, faults: Some("signal"), transport: "shm" },
+    Mode { name: "direct", options: &["--transport", "shm"], faults: None, transport: "shm" },
 ];
 
 /// What a row is called, what `measure` calls it, and which round trip it is compared with.
@@ -54,6 +60,7 @@ pub(crate) fn run(arguments: &Arguments, rows: &mut Vec<Row>) -> Verdict {
     for _ in 0..arguments.number("--samples").unwrap_or(SAMPLES) {
         for (mode, samples) in MODES.iter().zip(&mut operations) {
             let mut launch = Command::new(bin.join("dstd-launch"));
+            launch.envs(mode.faults.map(|faults| ("DSTD_FAULTS", faults)));
             launch.args(["-n", "2"]).args(mode.options).arg("--").arg(bin.join("measure"));
             let results = measured(launch.args(["spawn", "read", "write"]))?;
             for ((_, wanted, _), samples) in OPERATIONS.iter().zip(samples) {
@@ -75,8 +82,10 @@ pub(crate) fn run(arguments: &Arguments, rows: &mut Vec<Row>) -> Verdict {
     }
     for (mode, samples) in MODES.iter().zip(operations) {
         let words = mode.options.join(" ");
-        let command =
-            format!("target/release/dstd-launch -n 2 {words} -- target/release/measure spawn read write");
+        let variable = mode.faults.map_or(String::new(), |faults| format!("DSTD_FAULTS={faults} "));
+        let command = format!(
+            "{variable}target/release/dstd-launch -n 2 {words} -- target/release/measure spawn read write"
+        );
         for ((name, _, round_trip), samples) in OPERATIONS.iter().zip(samples) {
             let row = Row::of_samples(format!("{name}, {}", mode.name), samples, "us", &command);
             let bare = rows[from..].iter().find(|row| row.name == round_trip.row(mode.transport));
