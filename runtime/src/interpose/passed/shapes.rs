@@ -150,6 +150,15 @@ pub(super) fn of(number: i64, args: &[usize; 6]) -> Option<&'static [Part]> {
         libc::SYS_uname => &const { [fills(0, UTSNAME)] },
         libc::SYS_rt_sigtimedwait => &const { [reads(0, SIGNALS), changes(1, SIGINFO), reads(2, TIME)] },
 
+        // Numbers only, and some are as large as addresses.
+        libc::SYS_lseek
+        | libc::SYS_ftruncate
+        | libc::SYS_fallocate
+        | libc::SYS_fadvise64
+        | libc::SYS_readahead
+        | libc::SYS_sync_file_range
+        | libc::SYS_exit_group => &[],
+
         libc::SYS_fcntl => of_fcntl(args[1] as c_int),
         _ => return None,
     };

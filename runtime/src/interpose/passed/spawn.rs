@@ -228,6 +228,25 @@ unsafe extern "C" fn execvp(file: *const c_char, arguments: Strings) -> c_int {
     unsafe { execvpe(file, arguments, environ) }
 }
 
+/// The shell gets its command line from private memory.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn system(command: *const c_char) -> c_int {
+    type Function = unsafe extern "C" fn(*const c_char) -> c_int;
+    static NEXT: Next = Next::new(c"system");
+    // SAFETY: libc's function of this name has this type.
+    let next = unsafe { core::mem::transmute::<*mut c_void, Function>(NEXT.get()) };
+    if !is_needed() || command.is_null() {
+        // SAFETY: the caller's.
+        return unsafe { next(command) };
+    }
+    on_native(|| {
+        // SAFETY: a C string of the caller's.
+        let command = unsafe { CStr::from_ptr(command) }.to_owned();
+        // SAFETY: a copy of it.
+        unsafe { next(command.as_ptr()) }
+    })
+}
+
 /// A reference that makes the linker take this file.
 pub(super) fn keep() -> *const () {
     posix_spawn as *const ()

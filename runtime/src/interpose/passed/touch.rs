@@ -3,7 +3,7 @@
 use core::arch::asm;
 
 use super::is_global;
-use crate::raw;
+use crate::{context, raw};
 
 /// How often a call is made again: pages that others write all the time may leave between touch and call.
 const TRIES: usize = 10_000;
@@ -64,7 +64,7 @@ pub(in crate::interpose) fn touch(start: usize, len: usize) {
     let end = start + len.max(1);
     let mut at = start;
     while at < end {
-        if is_global(at) {
+        if context::home(at as u64).is_some() {
             // SAFETY: changes no bit of a mapped byte, atomically, whoever else writes it: what the caller passes
             // to the kernel is its own, or shares a page with that.
             unsafe { asm!("lock or byte ptr [{}], 0", in(reg) at, options(nostack)) };
