@@ -186,7 +186,11 @@ fn the_programs_own_handler_gets_what_is_no_page() {
 
 #[test]
 fn strays_are_told_in_every_way() {
-    for (name, kind) in [("libc_thread_local", "thread-local of a library"), ("native_stack", "native stack"), ("private_mapping", "mapping")] {
+    for (name, kind) in [
+        ("libc_thread_local", "thread-local of a library"),
+        ("native_stack", "native stack"),
+        ("private_mapping", "mapping"),
+    ] {
         for run in in_every_way(name) {
             run.finish().with_code(REFUSED).says(&["touched", kind, "of node 0"]);
         }

@@ -304,7 +304,9 @@ impl Reservation {
     /// - Nothing of the other nodes' ranges is in use, and no other thread exists.
     pub unsafe fn peers_on_file(&self) -> Result<(RawFd, Vec<Placed>), MapError> {
         let peers = (0..self.nodes).map(NodeId).filter(|node| *node != self.me);
-        let ranges: Vec<_> = peers.flat_map(|node| [self.heap_range(node), Layout::stacks(node), Layout::threads(node)]).collect();
+        let ranges: Vec<_> = peers
+            .flat_map(|node| [self.heap_range(node), Layout::stacks(node), Layout::threads(node)])
+            .collect();
         let fd = pal::memfd(ranges.iter().map(|range| range.end - range.start).sum())?;
         let mut placed = Vec::with_capacity(ranges.len());
         let mut offset = 0;

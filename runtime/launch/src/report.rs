@@ -202,6 +202,7 @@ mod tests {
         let stats = StatsBlock::private().unwrap();
         stats.threads_run.store(3, Ordering::Relaxed);
         stats.peak_rss_bytes.store(100, Ordering::Relaxed);
+        stats.set_fault_service(FaultService::User);
         stats.faults_read.store(4, Ordering::Relaxed);
         stats.faults_write.store(5, Ordering::Relaxed);
         stats.faults_upgrade.store(6, Ordering::Relaxed);
@@ -227,7 +228,7 @@ mod tests {
                 "exit": {"origin": "node", "node": 1, "code": 137, "reason": "why"},
                 "nodes": [{
                     "rank": 0, "host": "h", "pid": 42, "threads_run": 3, "peak_rss_bytes": 100, "sent": null,
-                    "faults": {"read": 4, "write": 5, "upgrade": 6}, "remote_frees": 7,
+                    "faults": {"service": "user", "read": 4, "write": 5, "upgrade": 6}, "remote_frees": 7,
                     "futex": {"wait": 8, "wake": 9}, "pages": {"evicted": 10, "discarded": 11}
                 }]
             })
