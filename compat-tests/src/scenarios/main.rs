@@ -176,6 +176,7 @@ const ENDINGS: &[(&str, Run)] = &[
     ("overflow_main", signals::overflow_in_main),
     ("own_handler", signals::own_handler),
     ("private_mapping", stops::private_mapping),
+    ("isolated_pages", stops::isolated_pages),
     ("mapped_file", stops::mapped_file),
     ("foreign_file", descriptors::foreign_file),
     ("blocked_at_the_end", shipped_files::blocked_at_the_end),

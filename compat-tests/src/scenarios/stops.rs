@@ -86,3 +86,14 @@ pub(crate) fn private_mapping() -> String {
     });
     format!("went on with {sum}")
 }
+
+/// The last node holds so many pages, none beside another, that a system allows no more mappings.
+pub(crate) fn isolated_pages() -> String {
+    const PAGES: usize = 34_000;
+    let bytes = vec![0_u8; PAGES * 2 * 4096];
+    let read = |bytes: &[u8]| bytes.iter().step_by(2 * 4096).map(|&byte| usize::from(byte)).sum::<usize>();
+    let sum = dstd::thread::scope(|scope| {
+        cluster::scoped(scope, cluster::size() - 1, || read(&bytes)).join().unwrap()
+    });
+    format!("{sum}")
+}

@@ -152,6 +152,18 @@ fn who_asks_for_a_way_that_is_forbidden_is_told() {
     ended.with_code(64).says(&["magic"]);
 }
 
+#[test]
+fn too_many_mappings_are_a_stop_that_names_the_limit() {
+    let limit = fs::read_to_string("/proc/sys/vm/max_map_count").unwrap_or_default();
+    if limit.trim().parse().map_or(true, |limit: u64| limit > 66_000) {
+        eprintln!("not tried: vm.max_map_count is larger than usual");
+        return;
+    }
+    let ended = scenario(2, "isolated_pages").variable("DSTD_FAULTS", "signal").finish();
+    ended.with_code(REFUSED).says(&["node 1", "sysctl -w vm.max_map_count"]);
+    scenario(2, "isolated_pages").finish().ok("isolated_pages");
+}
+
 /// In every way, and in a domain with and without userfaultfd.
 fn in_every_way(name: &'static str) -> impl Iterator<Item = Run> {
     let ways = ["user", "signal"].map(|way| scenario(2, name).variable("DSTD_FAULTS", way));
