@@ -72,9 +72,6 @@ passed_on! {
     seekdir(dir: *mut DIR, at: c_long) -> (),
         if is_foreign(of_dir(dir)) => place("seekdir", Step::Seek, dir, at);
 
-    posix_spawn_file_actions_adddup2(actions: *mut libc::posix_spawn_file_actions_t, fd: c_int, to: c_int) -> c_int,
-        if refused(fd, "posix_spawn") => libc::EBADF;
-
     fopen(path: *const c_char, mode: *const c_char) -> *mut FILE, if filled() => no_stream();
     fopen64(path: *const c_char, mode: *const c_char) -> *mut FILE, if filled() => no_stream();
     fdopen(fd: c_int, mode: *const c_char) -> *mut FILE, if refused(fd, "fdopen") => no_stream();

@@ -7,6 +7,7 @@ use std::ffi::CString;
 
 use libc::{mode_t, posix_spawn_file_actions_t, posix_spawnattr_t};
 
+use super::super::fd::refused;
 use super::super::next::Next;
 use super::is_needed;
 use crate::stack::on_native;
@@ -145,13 +146,16 @@ spawns! {
 
 /// Functions that allocate what a child will read: in private memory, where nothing is ever away.
 macro_rules! in_private_memory {
-    ($($name:ident $text:literal ($($arg:ident: $type:ty),*);)*) => {$(
+    ($($name:ident $text:literal ($($arg:ident: $type:ty),*) $(, not from $fd:ident)?;)*) => {$(
         #[unsafe(no_mangle)]
         unsafe extern "C" fn $name($($arg: $type),*) -> c_int {
             type Function = unsafe extern "C" fn($($type),*) -> c_int;
             static NEXT: Next = Next::new($text);
             // SAFETY: libc's function of this name has this type.
             let next = unsafe { core::mem::transmute::<*mut c_void, Function>(NEXT.get()) };
+            $(if refused($fd, "posix_spawn") {
+                return libc::EBADF;
+            })?
             // SAFETY: the caller keeps the rules of the function.
             if is_needed() { on_native(|| unsafe { next($($arg),*) }) } else { unsafe { next($($arg),*) } }
         }
@@ -167,7 +171,7 @@ in_private_memory! {
     );
     posix_spawn_file_actions_adddup2 c"posix_spawn_file_actions_adddup2" (
         to: *mut posix_spawn_file_actions_t, from: c_int, fd: c_int
-    );
+    ), not from from;
     // The newer name of the same function, which not every libc has.
     posix_spawn_file_actions_addchdir c"posix_spawn_file_actions_addchdir_np" (
         to: *mut posix_spawn_file_actions_t, path: *const c_char

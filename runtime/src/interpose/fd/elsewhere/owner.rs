@@ -18,7 +18,7 @@ use crate::context;
 use crate::fatal::{self, stop};
 use crate::interpose::fd::foreign::is_own;
 use crate::interpose::fd::settle::{fill_holes, settled};
-use crate::raw;
+use crate::interpose::passed;
 
 /// A call of another node on a descriptor of this one.
 #[derive(Debug)]
@@ -212,9 +212,9 @@ impl Made {
             fill_holes();
         }
         // SAFETY: descriptors were checked; every address is null, a buffer of this function with the length
-        // that the kernel is told or that the table fixes, or global memory, which the kernel may use as for a call of
+        // that the kernel is told or that the table fixes, or global memory, which `passed` keeps from the kernel where need be, as for a call of
         // the waiting thread that has named it. No lock is held (ISO-2).
-        let mut result = unsafe { raw::syscall(request.call.row().number, args) };
+        let mut result = unsafe { passed::syscall(request.call.row().number, args) };
         if request.call.row().makes && result >= 0 {
             let made = settled(result);
             result = if made < 0 { -(libc::EMFILE as isize) } else { made };
