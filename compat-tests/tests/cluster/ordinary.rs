@@ -58,6 +58,11 @@ const SUBSET: &[&str] = &[
     "parking_lot_condvar",
     "rayon_spread",
     "thread_memory",
+    "shipped_file_calls",
+    "shipped_unix_listener",
+    "shipped_udp",
+    "shipped_copies",
+    "shipped_polled",
 ];
 
 /// Copies of the launcher and the scenarios where nobody may run them.

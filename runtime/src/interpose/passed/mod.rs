@@ -20,6 +20,8 @@ mod vectors;
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
+use dstd_addr::{GLOBAL_BASE, NATIVE_TOP};
+
 use crate::stack::on_native;
 use crate::{context, raw};
 
@@ -75,7 +77,8 @@ unsafe fn syscall_slow(number: i64, args: [usize; 6]) -> isize {
 /// Whether `addr` is in memory whose pages can be away.
 #[inline]
 pub(super) fn is_global(addr: usize) -> bool {
-    context::home(addr as u64).is_some()
+    // Most arguments are no addresses at all.
+    (GLOBAL_BASE..NATIVE_TOP).contains(&(addr as u64)) && context::home(addr as u64).is_some()
 }
 
 /// References that make the linker take these files.
