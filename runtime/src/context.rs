@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use dstd_addr::{Kind, Layout, NodeId, Slots};
+use dstd_addr::{GlobalAddr, Kind, Layout, NodeId, Slots};
 use dstd_control::stats::Stats;
 
 use crate::config::Config;
@@ -55,22 +55,6 @@ pub(crate) fn forked() {
     }
     CLUSTER.store(false, Ordering::Relaxed);
     CHILD.store(true, Ordering::Relaxed);
-    if let Some(context) = CONTEXT.get() {
-        let statics =
-            context.layout.statics().each_ref().map(|range| range.start.addr().0..range.end.addr().0);
-        if let Err(error) = crate::statics::after_fork(&statics) {
-            crate::fatal::stop!(
-                crate::fatal::CANNOT,
-                "a child of fork cannot have statics of its own: {error}"
-            );
-        }
-        if let Err(error) = crate::locals::after_fork(&context.layout) {
-            crate::fatal::stop!(
-                crate::fatal::CANNOT,
-                "a child of fork cannot have thread-locals of its own: {error}"
-            );
-        }
-    }
     for &fd in CONNECTIONS.get().map_or(&[][..], Vec::as_slice) {
         // SAFETY: the engine, which used it, does not exist in the child.
         unsafe { crate::raw::syscall(libc::SYS_close, [fd as usize, 0, 0, 0, 0, 0]) };
@@ -94,6 +78,12 @@ pub(crate) fn cluster() -> Option<&'static Context> {
 /// This node's rank; 0 without a launcher.
 pub(crate) fn me() -> NodeId {
     CONTEXT.get().map_or(NodeId::ZERO, |context| context.me)
+}
+
+/// Whether `addr` is a byte of the cluster's memory, in a node as in its children.
+pub(crate) fn is_global(addr: u64) -> bool {
+    let global = |context: &Context| context.layout.home(GlobalAddr(addr).page()).is_some();
+    (is_child() || cluster().is_some()) && CONTEXT.get().is_some_and(global)
 }
 
 /// How many nodes the program has.

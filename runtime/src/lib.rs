@@ -19,6 +19,8 @@ mod domain;
 #[cfg(not(one_node))]
 mod fatal;
 #[cfg(not(one_node))]
+mod fork;
+#[cfg(not(one_node))]
 mod interpose;
 #[cfg(not(one_node))]
 mod keeper;

@@ -328,32 +328,11 @@ impl Reservation {
         }
     }
 
-    /// In a child of `fork`: makes the own heap a private view, so that the child's writes do not
-    /// reach the parent's memory; in a coherence domain, those of all nodes. Otherwise the alias and the
-    /// other nodes' ranges are not in the child.
-    ///
-    /// # Errors
-    /// When the kernel refuses; the child should then end.
-    pub fn remap_after_fork(&self) -> Result<(), MapError> {
-        if let Some(fd) = self.memfd {
-            // SAFETY: the range is our mapping of this file, and a child of `fork` owes nobody its writes.
-            unsafe { pal::private_view(&self.heap_range(self.me), fd) }?;
-        }
-        if let Some(fd) = self.striped_file() {
-            // SAFETY: as above.
-            unsafe { pal::private_view(&self.striped_range(), fd) }?;
-        }
-        for node in (0..self.nodes).map(NodeId) {
-            let ranges = [self.heap_range(node), Layout::stacks(node)];
-            for (range, file) in ranges.iter().zip(&self.files[node.index()]) {
-                let fd = file.load(Ordering::Relaxed);
-                if fd >= 0 {
-                    // SAFETY: as above.
-                    unsafe { pal::private_view(range, fd) }?;
-                }
-            }
-        }
-        Ok(())
+    /// The files behind the heap and the stacks of a node, where this node maps such.
+    pub fn files(&self, node: NodeId) -> [Option<RawFd>; 2] {
+        let files = self.files[node.index()].each_ref().map(|file| file.load(Ordering::Relaxed));
+        let [heap, stacks] = files.map(|file| (file >= 0).then_some(file));
+        [heap.or(self.memfd.filter(|_| node == self.me)), stacks]
     }
 
     fn empty(me: NodeId, nodes: u16, heap_bytes: u64) -> Result<Reservation, MapError> {

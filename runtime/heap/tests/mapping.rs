@@ -90,33 +90,6 @@ fn a_node_sees_its_own_heap_twice_and_the_others_empty() {
 }
 
 #[test]
-fn a_child_of_fork_keeps_its_writes_to_itself() {
-    in_own_process("a_child_of_fork_keeps_its_writes_to_itself", || {
-        let reservation = Reservation::cluster(NodeId(0), 2, HEAP).expect("a free address space");
-        let own = reservation.resolve(GlobalAddr(GLOBAL_BASE)).expect("an own byte");
-        write(own, 1);
-        // SAFETY: the child calls only functions that neither allocate nor take locks.
-        let child = unsafe { libc::fork() };
-        if child == 0 {
-            let code = match reservation.remap_after_fork() {
-                Ok(()) if read(own) == 1 => {
-                    write(own, 2);
-                    i32::from(read(own) != 2)
-                }
-                _ => 3,
-            };
-            // SAFETY: ends the child without running the parent's destructors.
-            unsafe { libc::_exit(code) };
-        }
-        let mut status = 0;
-        // SAFETY: waits for the child made above; `status` is writable.
-        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
-        assert_eq!(status, 0, "the child saw something else than its own memory");
-        assert_eq!(read(own), 1, "the child's write reached its parent");
-    });
-}
-
-#[test]
 fn another_nodes_memory_is_absent_in_a_child_of_fork() {
     in_own_process("another_nodes_memory_is_absent_in_a_child_of_fork", || {
         let reservation = Reservation::cluster(NodeId(0), 2, HEAP).expect("a free address space");

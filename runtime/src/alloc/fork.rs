@@ -1,19 +1,17 @@
 //! Children of `fork`: usable locks, and own memory instead of the cluster's.
 //!
-//! *Invariants*: HEAP-3; PAGE-1: a child must not write the parent's memory file, which other nodes
-//! see.
+//! *Invariants*: HEAP-3.
 //!
 //! *Layout*, *who may touch what*: nothing of its own.
 //!
 //! *Why not safe code*: the handlers are registered with C.
 //!
-//! Handlers run for `fork` only; `posix_spawn` and `vfork` need none. What the child cannot have is
-//! memory whose page is at another node: other partitions are absent (a touch is SIGSEGV), and own
-//! pages that were away show what they held when they left.
+//! Handlers run for `fork` only; `posix_spawn` and `vfork` need none. What the child has of the cluster's memory is
+//! `crate::fork`'s business.
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use super::boot::{self, PARTITION, PRIVATE};
+use super::boot::{PARTITION, PRIVATE};
 use super::remote;
 
 static REGISTERED: AtomicBool = AtomicBool::new(false);
@@ -33,20 +31,18 @@ unsafe extern "C" fn before() {
     crate::interpose::check_fork();
     PARTITION.lock_for_fork();
     PRIVATE.lock_for_fork();
+    crate::fork::before();
 }
 
 unsafe extern "C" fn in_parent() {
+    crate::fork::in_parent_locked();
     PRIVATE.unlock_after_fork();
     PARTITION.unlock_after_fork();
+    crate::fork::in_parent();
 }
 
 unsafe extern "C" fn in_child() {
-    // A child's child: its memory is private already.
-    if !crate::context::is_child()
-        && let Err(error) = boot::reservation().remap_after_fork()
-    {
-        boot::stop(&error);
-    }
+    crate::fork::in_child();
     PRIVATE.unlock_after_fork();
     PARTITION.unlock_after_fork();
     remote::mute();

@@ -92,6 +92,9 @@ pub(super) fn alloc(size: usize, align: usize) -> *mut u8 {
 /// `size` zeroed bytes at `align`, or null.
 #[inline]
 pub(super) fn alloc_zeroed(size: usize, align: usize) -> *mut u8 {
+    if crate::context::is_child() {
+        return alloc_and_zero(size, align);
+    }
     match cached(Which::now()) {
         Some(mut cache) => {
             // SAFETY: the thread's own cache, borrowed for this call only.
@@ -182,6 +185,19 @@ pub(super) fn with_cache<R>(which: Which, work: impl FnOnce(&mut ThreadCache) ->
 #[inline]
 pub(super) fn cached(which: Which) -> Option<NonNull<ThreadCache>> {
     NonNull::new(SLOT.with(|slot| slot.caches[which as usize].get()))
+}
+
+/// In a child of `fork`: memory that it believes was never used may hold what threads of its parent wrote there between the
+/// clone and the copy.
+#[cold]
+#[inline(never)]
+fn alloc_and_zero(size: usize, align: usize) -> *mut u8 {
+    let block = alloc(size, align);
+    if !block.is_null() {
+        // SAFETY: just allocated, `size` bytes.
+        unsafe { block.write_bytes(0, size) };
+    }
+    block
 }
 
 #[cold]

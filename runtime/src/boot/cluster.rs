@@ -23,7 +23,7 @@ use crate::context::{self, Context};
 use crate::fatal::{self, stop};
 use crate::node::{Engine, Queue, event_fd};
 use crate::page::Memory;
-use crate::{alloc, domain, interpose, keeper, locals, ship, statics};
+use crate::{alloc, domain, fork, interpose, keeper, locals, ship, statics};
 
 /// C's `main` and its arguments.
 pub(super) type Program = (Main, c_int, *mut *mut c_char, *mut *mut c_char);
@@ -91,6 +91,9 @@ pub(super) fn join(environment: &NodeEnv, config: Config, program: Program) {
         }
     }
     interpose::signal::install();
+    fork::prepare(context).unwrap_or_else(|error| {
+        give_up(&mut controller, fatal::CANNOT, &format!("cannot prepare for child processes: {error}"))
+    });
     start_threads(context, memory, transport).unwrap_or_else(|error| {
         give_up(&mut controller, fatal::CANNOT, &format!("cannot start the engine: {error}"))
     });

@@ -41,7 +41,7 @@ pub(super) unsafe fn serve(context: &'static Context, shared: &[Range<u64>; 2]) 
         }
         None => {
             // SAFETY: the caller's promise.
-            let segv = unsafe { Segv::new(me, shared) }
+            let segv = unsafe { Segv::new(me, context.layout.clone(), shared) }
                 .map_err(|error| format!("cannot put the global memory on files: {error}"))?;
             super::native::forbid(me, context.layout.nodes())
                 .map_err(|error| format!("cannot set the address space apart: {error}"))?;
@@ -70,7 +70,7 @@ pub(super) fn watch_strays(context: &'static Context, me: NodeId, layout: &Layou
     }
     super::native::forbid(me, layout.nodes())?;
     serve_by_signal(context, false);
-    Memory::guard(me, layout.clone(), Faults::Segv(Segv::for_strays()))
+    Memory::guard(me, layout.clone(), Faults::Segv(Segv::for_strays(me, layout.clone())))
 }
 
 fn choose(asked: Option<FaultService>) -> Result<(FaultService, Option<Uffd>), String> {

@@ -1,10 +1,8 @@
 //! `fork` by a user thread.
 //!
-//! The call is made on the native stack, which is private. In a coherence domain stacks are
-//! shared memory, so parent and child would run on one: the parent waits until the child
-//! has a copy of the stack it will return to. Otherwise pages of the stack may be at another
-//! node, and a child has nobody who fetches them: they are copied before and put back in it.
-//! All else is a private view of the files in the child (see `alloc::fork`).
+//! The call is made on the native stack, which is private: it is what parent and child share without harm. Where stacks are
+//! on files, the child gets a copy of the one that it will return to like of all else (see `crate::fork`). Otherwise
+//! pages of that stack may be at another node; they are fetched and copied before, and put back in the child.
 //!
 //! *Why not safe code*: C signatures, and pages of a stack.
 
@@ -13,10 +11,11 @@ use core::ops::Range;
 
 use dstd_addr::{Layout, PAGE_BYTES};
 
+use super::fd::fail;
 use super::next::Next;
 use crate::fatal::{self, stop};
 use crate::stack::on_native;
-use crate::{alloc, context, page, raw, record};
+use crate::{alloc, context, fork as child, page, raw, record};
 
 type Fork = unsafe extern "C" fn() -> c_int;
 
@@ -31,19 +30,78 @@ pub(crate) unsafe extern "C" fn fork() -> c_int {
     // SAFETY: libc's function of this name has this type.
     let next = unsafe { core::mem::transmute::<*mut c_void, Fork>(NEXT.get()) };
     let here = 0_u8;
-    let stack = record::current().and_then(record::Record::stack);
-    let (Some(context), Some((start, bytes))) = (context::cluster(), stack) else {
+    let Some(context) = context::cluster() else {
         // SAFETY: the caller's promise.
         return unsafe { next() };
     };
-    let lowest = ((&raw const here).addr() as u64 - 2 * PAGE_BYTES).max(start);
-    let locals = context.layout.locals_beside(record::thread_pointer()).unwrap_or(0..0);
-    let own = [lowest..start + bytes, locals];
-    if context.direct {
-        on_native(|| fork_apart(next, start, own))
-    } else {
-        on_native(|| fork_with_copy(next, own))
+    let stack = record::current().and_then(record::Record::stack).map(|(start, bytes)| Stack {
+        used: ((&raw const here).addr() as u64 - 2 * PAGE_BYTES).max(start)..start + bytes,
+        start,
+        inherited: !context.direct && !page::by_signal(),
+    });
+    match on_native(|| fork_from(next, stack)) {
+        Ok(child) => child,
+        Err(errno) => fail(errno) as c_int,
     }
+}
+
+/// The partition stack of the forking thread.
+struct Stack {
+    start: u64,
+    /// What the thread may still need.
+    used: Range<u64>,
+    /// Whether the clone gets its pages from the kernel.
+    inherited: bool,
+}
+
+impl Stack {
+    fn bytes(&self) -> Vec<u8> {
+        let (start, len) = (self.used.start as *const u8, (self.used.end - self.used.start) as usize);
+        let mut copy: Vec<u8> = Vec::with_capacity(len);
+        // SAFETY: this thread's stack, mapped; absent pages are fetched. The vector has room.
+        unsafe { core::ptr::copy_nonoverlapping(start, copy.as_mut_ptr(), len) };
+        // SAFETY: written above.
+        unsafe { copy.set_len(len) };
+        copy
+    }
+
+    /// In the child: whole, with its guard page.
+    fn restore(&self, bytes: Option<Vec<u8>>) {
+        let guard = (self.start - PAGE_BYTES) as *mut c_void;
+        // SAFETY: the guard page below this thread's stack, which a new mapping has opened.
+        unsafe { libc::mprotect(guard, PAGE_BYTES as usize, libc::PROT_NONE) };
+        let Some(bytes) = bytes else { return };
+        child::open_own(&(self.start..self.used.end));
+        // SAFETY: this thread's stack as it was, in a process that has it to itself.
+        unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), self.used.start as *mut u8, bytes.len()) };
+    }
+}
+
+fn fork_from(next: Fork, stack: Option<Stack>) -> Result<c_int, c_int> {
+    child::start_service().map_err(|error| error.raw_os_error().unwrap_or(libc::EAGAIN))?;
+    child::check_memory()?;
+    let bytes = stack.as_ref().filter(|stack| stack.inherited).map(Stack::bytes);
+    // The child makes its view when it is stopped by this signal.
+    let segv = 1 << (libc::SIGSEGV - 1);
+    let blocked = child::mask();
+    child::set_mask(blocked & !segv);
+    let made = call(next);
+    if made == 0
+        && let Some(stack) = &stack
+    {
+        stack.restore(bytes);
+    }
+    let refused = if made > 0 { child::refused() } else { None };
+    if let Some(errno) = refused {
+        // SAFETY: waits for the child that ends by itself; nobody else knows it.
+        while unsafe { raw::syscall(libc::SYS_wait4, [made as usize, 0, 0, 0, 0, 0]) }
+            == -(libc::EINTR as isize)
+        {}
+        child::set_mask(blocked);
+        return Err(errno);
+    }
+    child::set_mask(if made == 0 { blocked & !segv } else { blocked });
+    if made < 0 { Err(std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EAGAIN)) } else { Ok(made) }
 }
 
 /// libc's own `fork`; handlers that libraries have registered for it are user code.
@@ -57,74 +115,7 @@ fn call(next: Fork) -> c_int {
 pub(crate) fn check_fork() {
     let here = 0_u8;
     let on_user_stack = Layout::stacks(context::me()).contains(&((&raw const here).addr() as u64));
-    if on_user_stack
-        && !context::is_child()
-        && context::cluster().is_some_and(|context| context.direct || page::by_signal())
-    {
-        stop!(
-            fatal::CANNOT,
-            "a fork inside libc (daemon, forkpty) would run two processes on one stack: call fork itself, or run with --no-direct"
-        );
+    if on_user_stack && !context::is_child() && context::cluster().is_some() {
+        stop!(fatal::CANNOT, "a fork past the program's own fork function: call that one");
     }
-}
-
-/// `own` is this thread's stack and thread-locals.
-fn fork_with_copy(next: Fork, own: [Range<u64>; 2]) -> c_int {
-    let copies = own.map(|range| {
-        let (start, len) = (range.start as *mut u8, (range.end - range.start) as usize);
-        let mut copy: Vec<u8> = Vec::with_capacity(len);
-        // SAFETY: this thread's own memory, mapped; absent pages are fetched. The vector has room.
-        unsafe { core::ptr::copy_nonoverlapping(start, copy.as_mut_ptr(), len) };
-        (start, len, copy)
-    });
-    let child = call(next);
-    if child == 0 {
-        for (start, len, copy) in &copies {
-            // SAFETY: the same range in the child, which has it to itself; the copy was made above.
-            unsafe { core::ptr::copy_nonoverlapping(copy.as_ptr(), *start, *len) };
-        }
-    }
-    child
-}
-
-/// `own` is this thread's stack and thread-locals, `lowest` where the stack ends.
-fn fork_apart(next: Fork, lowest: u64, own: [Range<u64>; 2]) -> c_int {
-    let mut ends = [0; 2];
-    // SAFETY: the array takes two descriptors.
-    if unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) } != 0 {
-        return -1;
-    }
-    let child = call(next);
-    if child == 0 {
-        // The mapping is private already; a write makes the page the child's own.
-        for page in own.into_iter().flat_map(|range| range.step_by(PAGE_BYTES as usize)) {
-            let byte = page as *mut u8;
-            // SAFETY: a page of this thread's stack or thread-locals, mapped and writable.
-            let value = unsafe { byte.read_volatile() };
-            // SAFETY: as above; the byte stays what it is.
-            unsafe { byte.write_volatile(value) };
-        }
-        let guard = (lowest - PAGE_BYTES) as *mut c_void;
-        // SAFETY: the guard page below this thread's stack, which the new mapping has opened.
-        unsafe { libc::mprotect(guard, PAGE_BYTES as usize, libc::PROT_NONE) };
-        let done = 1_u8;
-        // SAFETY: writes one byte of a local.
-        unsafe { raw::syscall(libc::SYS_write, [ends[1] as usize, (&raw const done) as usize, 1, 0, 0, 0]) };
-    }
-    close(ends[1]);
-    if child > 0 {
-        let mut byte = 0_u8;
-        // SAFETY: reads into a local until the child has said that it is done, or has died.
-        while unsafe {
-            raw::syscall(libc::SYS_read, [ends[0] as usize, (&raw mut byte) as usize, 1, 0, 0, 0])
-        } == -(libc::EINTR as isize)
-        {}
-    }
-    close(ends[0]);
-    child
-}
-
-fn close(fd: c_int) {
-    // SAFETY: a descriptor of this module.
-    unsafe { raw::syscall(libc::SYS_close, [fd as usize, 0, 0, 0, 0, 0]) };
 }

@@ -6,6 +6,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 
+use super::moved;
 use super::segv::Segv;
 use super::uffd::Uffd;
 
@@ -56,12 +57,24 @@ impl Faults {
 
     /// Takes pages away from user threads. Own heap pages keep their bytes in the alias.
     pub(super) fn unmap(&self, start: u64, len: u64) -> io::Result<()> {
+        moved::note(start, len, false);
         to_mechanism!(self.unmap(start, len))
+    }
+
+    /// Takes own pages outside the heap away whose bytes nobody needs.
+    pub(super) fn discard(&self, start: u64, len: u64) -> io::Result<()> {
+        moved::note(start, len, false);
+        match self {
+            Faults::Uffd(uffd) => uffd.unmap(start, len),
+            Faults::Segv(segv) => segv.discard(start, len),
+        }
     }
 
     /// Gives absent pages to user threads with a copy of `bytes` and wakes waiters.
     pub(super) fn copy(&self, start: u64, bytes: &[u8], writable: bool) -> io::Result<()> {
-        to_mechanism!(self.copy(start, bytes, writable))
+        let result = to_mechanism!(self.copy(start, bytes, writable));
+        moved::note(start, bytes.len() as u64, true);
+        result
     }
 
     /// Makes never-touched own pages outside the heap readable for the engine, as zeros.
@@ -71,7 +84,9 @@ impl Faults {
 
     /// Gives own heap pages back to user threads as the alias shows them, and wakes waiters.
     pub(super) fn resume(&self, start: u64, len: u64, writable: bool) -> io::Result<()> {
-        to_mechanism!(self.resume(start, len, writable))
+        let result = to_mechanism!(self.resume(start, len, writable));
+        moved::note(start, len, true);
+        result
     }
 
     /// Wakes the threads that wait in a range; they touch their page again.

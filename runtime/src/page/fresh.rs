@@ -10,6 +10,7 @@ use dstd_addr::{PAGE_BYTES, PageNo};
 
 use super::Memory;
 use super::memory::{Backing, CHUNK_BYTES, done};
+use super::moved;
 use crate::alloc;
 use crate::fatal::{self, stop};
 
@@ -30,7 +31,7 @@ impl Memory {
                 }
             }
             (Backing::OwnAnonymous, true) => {
-                done("discard", first, self.faults().unmap(start, len));
+                done("discard", first, self.faults().discard(start, len));
                 let last = start + len - 1;
                 let mut chunk = start - start % CHUNK_BYTES;
                 while chunk <= last {
@@ -48,6 +49,7 @@ impl Memory {
             (Backing::OwnAnonymous, false) => done("discard", first, remove(start, len)),
             (Backing::Foreign, _) => stop!(fatal::INTERNAL, "HEAP-2: {first:?} is another node's"),
         }
+        moved::note(start, len, true);
     }
 }
 

@@ -3,6 +3,7 @@
 mod faults;
 mod fresh;
 mod memory;
+pub(crate) mod moved;
 mod segv;
 mod uffd;
 

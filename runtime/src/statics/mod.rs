@@ -23,7 +23,7 @@ mod take_over;
 mod thread_ids;
 
 pub(crate) use bounds::{ranges, thread_locals};
-pub(crate) use shared_file::{after_fork, map, replace_by_holes, share, with_offsets};
+pub(crate) use shared_file::{file, map, replace_by_holes, share, with_offsets};
 pub(crate) use take_over::take_over;
 pub(crate) use thread_ids::std_thread_ids;
 

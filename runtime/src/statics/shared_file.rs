@@ -81,17 +81,10 @@ pub(crate) unsafe fn map(ranges: &[Range<u64>; 2], fd: RawFd) -> io::Result<()> 
     unsafe { map_as(ranges, fd, libc::MAP_SHARED) }
 }
 
-/// Child of a fork: its writes stay its own.
-///
-/// # Errors
-/// What the kernel says; the child should then end.
-pub(crate) fn after_fork(ranges: &[Range<u64>; 2]) -> io::Result<()> {
-    let fd = FILE.load(Ordering::Relaxed);
-    if fd < 0 {
-        return Ok(());
-    }
-    // SAFETY: the same bytes take the place of the shared ones, in a process of one thread.
-    unsafe { map_as(ranges, fd, libc::MAP_PRIVATE) }
+/// The file, if there is one.
+pub(crate) fn file() -> Option<RawFd> {
+    let file = FILE.load(Ordering::Relaxed);
+    (file >= 0).then_some(file)
 }
 
 /// # Safety

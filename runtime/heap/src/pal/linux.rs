@@ -73,17 +73,6 @@ pub(crate) unsafe fn hidden_view(range: &Range<u64>, fd: RawFd, offset: u64) -> 
     unsafe { replace(range, fd, offset, libc::MAP_SHARED, Access::Nothing) }
 }
 
-/// Replaces the mapping of `range` by a private view of the file `fd`: later writes of others may
-/// show through, own writes stay own.
-///
-/// # Safety
-/// - `range` must be a mapping of this file by the caller, and nobody may rely on writes to it
-///   reaching the file any more.
-pub(crate) unsafe fn private_view(range: &Range<u64>, fd: RawFd) -> Result<(), MapError> {
-    // SAFETY: the caller's promise.
-    unsafe { replace(range, fd, 0, libc::MAP_PRIVATE, Access::ReadWrite) }
-}
-
 /// Puts the file `fd`, from `offset` on, in the place of what is mapped at `range`.
 ///
 /// # Safety

@@ -4,5 +4,5 @@ mod linux;
 
 pub(crate) use linux::{
     Access, anonymous, file, hidden_view, keep_out_of_dumps, keep_out_of_forks, memfd, no_huge_pages,
-    private_view, shared_view, stop,
+    shared_view, stop,
 };

@@ -78,7 +78,7 @@ unsafe fn syscall_slow(number: i64, args: [usize; 6]) -> isize {
 #[inline]
 pub(super) fn is_global(addr: usize) -> bool {
     // Most arguments are no addresses at all.
-    (GLOBAL_BASE..NATIVE_TOP).contains(&(addr as u64)) && context::home(addr as u64).is_some()
+    (GLOBAL_BASE..NATIVE_TOP).contains(&(addr as u64)) && context::is_global(addr as u64)
 }
 
 /// References that make the linker take these files.

@@ -53,6 +53,11 @@ impl Wish {
     }
 }
 
+/// Whether our handler for `SIGSEGV` is in place: in a node of several, and in its children.
+fn is_ours() -> bool {
+    context::cluster().is_some() || context::is_child()
+}
+
 /// libc's own `sigaction`.
 pub(super) fn kernel(
     signal: c_int,
@@ -82,7 +87,7 @@ unsafe extern "C" fn sigaction(
     // SAFETY: null or valid, by the rules of sigaction.
     let wanted = unsafe { new.as_ref() }.copied();
     let mut before = Wish { handler: libc::SIG_DFL, flags: 0, mask: 0 }.to_c();
-    if context::cluster().is_none() {
+    if !is_ours() {
         let result = kernel(signal, wanted.as_ref(), Some(&mut before));
         if result == 0 && !old.is_null() {
             // SAFETY: valid for writes, by the rules of sigaction.
@@ -123,7 +128,7 @@ unsafe extern "C" fn sigaction(
 /// - As libc's.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn signal(number: c_int, handler: sighandler_t) -> sighandler_t {
-    if context::cluster().is_none() {
+    if !is_ours() {
         type Signal = unsafe extern "C" fn(c_int, sighandler_t) -> sighandler_t;
         // SAFETY: libc's function of this name has this type.
         let next = unsafe { core::mem::transmute::<*mut c_void, Signal>(SIGNAL.get()) };

@@ -12,7 +12,7 @@ static PTHREAD_SIGMASK: Next = Next::new(c"pthread_sigmask");
 
 /// The set without the signal that brings pages, if one does.
 pub(crate) fn without_segv(mut set: sigset_t) -> sigset_t {
-    if page::by_signal() {
+    if page::by_signal() || context::is_child() {
         // SAFETY: the set is valid.
         unsafe { libc::sigdelset(&raw mut set, libc::SIGSEGV) };
     }
@@ -44,7 +44,7 @@ unsafe extern "C" fn pthread_sigmask(how: c_int, new: *const sigset_t, old: *mut
     type Function = unsafe extern "C" fn(c_int, *const sigset_t, *mut sigset_t) -> c_int;
     // SAFETY: libc's function of this name has this type.
     let next = unsafe { core::mem::transmute::<*mut c_void, Function>(PTHREAD_SIGMASK.get()) };
-    if context::cluster().is_none() && !page::by_signal() {
+    if context::cluster().is_none() && !page::by_signal() && !context::is_child() {
         // SAFETY: the caller's promise.
         return unsafe { next(how, new, old) };
     }

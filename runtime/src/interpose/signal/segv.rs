@@ -8,7 +8,7 @@ use libc::{siginfo_t, ucontext_t};
 use super::action::{Wish, kernel};
 use super::mask;
 use crate::fatal::Line;
-use crate::{context, page, raw, record};
+use crate::{context, fork, page, raw, record};
 
 /// Boot: puts the handler in place. What a constructor of the program has asked for stays its wish.
 pub(crate) fn install() {
@@ -35,6 +35,11 @@ extern "C" fn on_segv(signal: c_int, info: *mut siginfo_t, context: *mut c_void)
     let told = unsafe { &*info };
     // SAFETY: such a signal carries an address.
     let address = by_touch.then(|| unsafe { told.si_addr() } as u64);
+    if let Some(address) = address
+        && fork::serve(address)
+    {
+        return;
+    }
     if let Some(address) = address
         && !context::is_child()
         && page::serve_signal(address, machine.uc_mcontext.gregs[libc::REG_ERR as usize] & WRITE != 0)

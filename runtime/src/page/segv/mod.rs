@@ -24,7 +24,7 @@ use std::io;
 use std::ops::Range;
 use std::os::fd::RawFd;
 
-use dstd_addr::{Layout, NodeId};
+use dstd_addr::{GlobalAddr, Layout, NodeId};
 
 use super::faults::Fault;
 use crate::fatal::{self, stop};
@@ -45,13 +45,16 @@ struct Backed {
 pub(crate) struct Segv {
     /// Everything but the own heap.
     backed: Vec<Backed>,
+    /// Tells what is born at this node.
+    layout: Layout,
+    me: NodeId,
     waiting: RefCell<Vec<Waiting>>,
 }
 
 impl Segv {
     /// Serves no pages: only strays are told.
-    pub(crate) fn for_strays() -> Segv {
-        Segv { backed: Vec::new(), waiting: RefCell::new(Vec::new()) }
+    pub(crate) fn for_strays(me: NodeId, layout: Layout) -> Segv {
+        Segv { backed: Vec::new(), layout, me, waiting: RefCell::new(Vec::new()) }
     }
 
     /// Puts all global memory of this node on files.
@@ -62,7 +65,7 @@ impl Segv {
     /// # Safety
     /// - No other thread exists, no user thread's stack is in use, no reference to a shared static lives.
     /// - Nothing reads global memory of another node before the engine runs.
-    pub(crate) unsafe fn new(me: NodeId, shared: &[Range<u64>; 2]) -> io::Result<Segv> {
+    pub(crate) unsafe fn new(me: NodeId, layout: Layout, shared: &[Range<u64>; 2]) -> io::Result<Segv> {
         let reservation = alloc::reservation();
         // SAFETY: the caller's promise.
         let stacks = unsafe { reservation.share_stacks() }.map_err(io::Error::other)?;
@@ -95,7 +98,12 @@ impl Segv {
                 backed.push(Backed { range: range.clone(), file, offset });
             }
         }
-        Ok(Segv { backed, waiting: RefCell::new(Vec::new()) })
+        Ok(Segv { backed, layout, me, waiting: RefCell::new(Vec::new()) })
+    }
+
+    /// Whether a page is born at this node.
+    fn is_own(&self, start: u64) -> bool {
+        self.layout.home(GlobalAddr(start).page()) == Some(self.me)
     }
 
     /// The file of a range outside the own heap, and where in it the range is.
@@ -118,6 +126,21 @@ impl Segv {
 
     pub(super) fn unmap(&self, start: u64, len: u64) -> io::Result<()> {
         protect(start, len, libc::PROT_NONE)?;
+        if self.is_own(start) {
+            // A child that is being forked may be copying the file; and the memory is this node's anyway.
+            return Ok(());
+        }
+        self.punch(start, len)
+    }
+
+    /// Takes pages away whose bytes nobody needs; they are zero when they come again.
+    pub(super) fn discard(&self, start: u64, len: u64) -> io::Result<()> {
+        protect(start, len, libc::PROT_NONE)?;
+        self.punch(start, len)
+    }
+
+    /// Gives the memory of pages without rights back to the system.
+    fn punch(&self, start: u64, len: u64) -> io::Result<()> {
         let Some((file, offset)) = self.file(start) else { return Ok(()) };
         let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
         let args = [file as usize, mode as usize, offset as usize, len as usize, 0, 0];

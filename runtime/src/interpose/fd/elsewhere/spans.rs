@@ -50,6 +50,7 @@ pub(super) fn is_global(layout: &Layout, addr: u64, len: u64) -> bool {
     let Some(last) = addr.checked_add(len.max(1) - 1) else { return false };
     match (layout.kind(addr), layout.kind(last)) {
         (Kind::Heap(a), Kind::Heap(b)) | (Kind::Stack(a), Kind::Stack(b)) => a == b,
+        (Kind::Striped(_), Kind::Striped(_)) => true,
         (Kind::Static, Kind::Static) => {
             let [first, last] = [addr, last].map(|addr| GlobalAddr(addr).page());
             layout.statics().iter().any(|range| range.contains(&first) && range.contains(&last))
