@@ -21,6 +21,7 @@ mod files;
 mod foreign_crates;
 mod foreign_locks;
 mod foreign_pools;
+mod forks;
 mod fresh;
 mod handles;
 mod lent;
@@ -119,6 +120,12 @@ const SCENARIOS: &[(&str, Run)] = &[
     ("pthread_exit", c_library::thread_exit),
     ("shared_futex", c_library::shared_futex),
     ("forked_exit", c_library::forked_exit),
+    ("fork_snapshot", forks::snapshot),
+    ("fork_away", forks::away),
+    ("fork_busy", forks::busy),
+    ("fork_in_libc", forks::in_libc),
+    ("fork_commands", forks::commands),
+    ("fork_terminal", forks::terminal),
     ("large_foreign_drops", drops::large_foreign_drops),
     ("directory_race", environment::directory_race),
     ("foreign_directory", descriptors::foreign_directory),
