@@ -108,7 +108,9 @@ pub(crate) fn away() -> String {
         cluster::spawn(i, move || {
             let right = || {
                 let vectors = mine.iter().enumerate().map(|(node, words)| {
-                    words.lock().is_ok_and(|words| words.len() == WORDS && words.iter().all(|&word| word == node + 1_000))
+                    words.lock().is_ok_and(|words| {
+                        words.len() == WORDS && words.iter().all(|&word| word == node + 1_000)
+                    })
                 });
                 first_wrong(vectors.chain([COUNTER.load(Ordering::SeqCst) == i]))
             };
@@ -128,7 +130,13 @@ pub(crate) fn away() -> String {
         })
         .join()
         .unwrap();
-        assert!(made.iter().enumerate().all(|(node, words)| words.lock().unwrap().iter().all(|&word| word == node + 1_000)));
+        assert!(
+            made.iter().enumerate().all(|(node, words)| words
+                .lock()
+                .unwrap()
+                .iter()
+                .all(|&word| word == node + 1_000))
+        );
     }
     format!("{} nodes", cluster::size())
 }
@@ -208,9 +216,6 @@ pub(crate) fn in_libc() -> String {
             for round in 0..ROUNDS {
                 let child = fork(|| {
                     Stream::open().line();
-                    if round % 8 == 0 {
-                        look_up();
-                    }
                     (round % 100) as i32
                 });
                 assert_eq!(code_of(child), (round % 100) as i32);
@@ -237,7 +242,8 @@ fn place() -> usize {
 fn look_up() {
     let (name, mut found) = (CString::new("localhost").unwrap(), std::ptr::null_mut());
     // SAFETY: a C string, no wishes, and a place for the answer.
-    let error = unsafe { libc::getaddrinfo(name.as_ptr(), std::ptr::null(), std::ptr::null(), &raw mut found) };
+    let error =
+        unsafe { libc::getaddrinfo(name.as_ptr(), std::ptr::null(), std::ptr::null(), &raw mut found) };
     if error == 0 {
         // SAFETY: what the call has made.
         unsafe { libc::freeaddrinfo(found) };
@@ -301,8 +307,10 @@ pub(crate) fn commands() -> String {
             // SAFETY: compares numbers, nothing else.
             unsafe {
                 command.pre_exec(move || {
-                    let right =
-                        words.iter().enumerate().all(|(node, (_, words))| words.iter().all(|&word| word == node));
+                    let right = words
+                        .iter()
+                        .enumerate()
+                        .all(|(node, (_, words))| words.iter().all(|&word| word == node));
                     if right { Ok(()) } else { Err(std::io::ErrorKind::InvalidData.into()) }
                 })
             };

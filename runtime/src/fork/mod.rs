@@ -120,8 +120,7 @@ fn regions(context: &Context) -> Vec<Region> {
         add(reservation.heap_range(node), node, heap);
         add(Layout::stacks(node), node, stacks);
     }
-    let shared =
-        context.layout.statics().each_ref().map(|range| range.start.addr().0..range.end.addr().0);
+    let shared = context.layout.statics().each_ref().map(|range| range.start.addr().0..range.end.addr().0);
     for (range, offset) in statics::with_offsets(&shared) {
         add(range.clone(), NodeId::ZERO, statics::file().map(|file| (file, offset)));
     }

@@ -106,8 +106,11 @@ const CONTROL_BYTES: usize = size_of::<libc::cmsghdr>() + size_of::<i32>();
 
 impl Control {
     fn new(fd: i32) -> Control {
-        let header =
-            libc::cmsghdr { cmsg_len: CONTROL_BYTES, cmsg_level: libc::SOL_SOCKET, cmsg_type: libc::SCM_RIGHTS };
+        let header = libc::cmsghdr {
+            cmsg_len: CONTROL_BYTES,
+            cmsg_level: libc::SOL_SOCKET,
+            cmsg_type: libc::SCM_RIGHTS,
+        };
         Control { header, fd, _pad: 0 }
     }
 }
@@ -138,7 +141,8 @@ fn message(call: i64, socket: i32, word: &mut u64, control: &mut Control, flags:
 pub(super) fn ask(page: u64, bytes: &mut MaybeUninit<Page>) -> Result<(), i32> {
     let [mine, theirs] = pair()?;
     let (mut word, mut control) = (page, Control::new(theirs));
-    let sent = message(libc::SYS_sendmsg, ASK.load(Ordering::Relaxed), &mut word, &mut control, libc::MSG_NOSIGNAL);
+    let sent =
+        message(libc::SYS_sendmsg, ASK.load(Ordering::Relaxed), &mut word, &mut control, libc::MSG_NOSIGNAL);
     close(theirs);
     let got = sent.and_then(|_| {
         let args = [mine as usize, bytes.as_mut_ptr() as usize, PAGE_BYTES as usize, 0, 0, 0];
@@ -163,10 +167,18 @@ fn serve(socket: i32) {
         Ok(_) => return,
         Err(error) => stop!(fatal::CANNOT, "cannot serve pages to child processes: error {error}"),
     }
-    let known = SETUP.get().is_some_and(|setup| setup.regions.iter().any(|region| region.range.contains(&page)));
+    let known =
+        SETUP.get().is_some_and(|setup| setup.regions.iter().any(|region| region.range.contains(&page)));
     if known && page % PAGE_BYTES == 0 && control.fd >= 0 {
         let bytes = read(page);
-        let args = [control.fd as usize, bytes.as_ptr() as usize, PAGE_BYTES as usize, libc::MSG_NOSIGNAL as usize, 0, 0];
+        let args = [
+            control.fd as usize,
+            bytes.as_ptr() as usize,
+            PAGE_BYTES as usize,
+            libc::MSG_NOSIGNAL as usize,
+            0,
+            0,
+        ];
         // SAFETY: the bytes are a local's. A child that has ended needs none.
         unsafe { raw::syscall(libc::SYS_sendto, args) };
     }

@@ -19,7 +19,8 @@ pub(super) fn marker() -> io::Result<&'static AtomicU32> {
     let len = PAGE_BYTES as usize;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
     // SAFETY: a fresh mapping wherever the kernel likes.
-    let at = unsafe { libc::mmap(core::ptr::null_mut(), len, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) };
+    let at =
+        unsafe { libc::mmap(core::ptr::null_mut(), len, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) };
     if at == libc::MAP_FAILED {
         return Err(io::Error::last_os_error());
     }
@@ -59,7 +60,10 @@ pub(super) fn make(regions: &[Region]) -> Result<(), i32> {
             }
             Source::Clone if region.foreign => protect(&region.range, libc::PROT_NONE)?,
             Source::Clone => {}
-            Source::Parent => map(&region.range, libc::PROT_NONE)?,
+            Source::Parent => {
+                map(&region.range, libc::PROT_NONE)?;
+                page::moved::forget(&region.range);
+            }
         }
         if !region.foreign {
             let mut result = Ok(());

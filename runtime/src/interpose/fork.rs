@@ -101,7 +101,7 @@ fn fork_from(next: Fork, stack: Option<Stack>) -> Result<c_int, c_int> {
         return Err(errno);
     }
     child::set_mask(if made == 0 { blocked & !segv } else { blocked });
-    if made < 0 { Err(std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EAGAIN)) } else { Ok(made) }
+    if made < 0 { Err(super::last_error()) } else { Ok(made) }
 }
 
 /// libc's own `fork`; handlers that libraries have registered for it are user code.

@@ -7,6 +7,7 @@ mod environment;
 mod exit;
 pub(crate) mod fd;
 mod fork;
+mod fork_like;
 mod futex;
 mod join;
 mod next;
@@ -18,6 +19,11 @@ pub(crate) use exit::{at_last, exit_for, main_returned};
 pub(crate) use fork::check_fork;
 pub(crate) use pthread::start_user_thread;
 
+/// This thread's `errno`.
+fn last_error() -> core::ffi::c_int {
+    std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EINVAL)
+}
+
 /// References that make sure that the linker takes all of these definitions, or none: libc's start
 /// code refers to the last of them.
 #[doc(hidden)]
@@ -26,6 +32,7 @@ pub fn keep() {
         crate::alloc::keep(),
         fd::keep(),
         fork::fork as *const (),
+        fork_like::daemon as *const (),
         futex::syscall as *const (),
         passed::keep(),
         signal::keep(),

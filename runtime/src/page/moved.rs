@@ -117,35 +117,54 @@ pub(crate) fn is_here(address: u64) -> bool {
 }
 
 /// Calls `each` with the runs of own pages that are away in `range`, which has one kind of memory and one home.
-pub(crate) fn away(range: &Range<u64>, mut each: impl FnMut(Range<u64>)) {
-    let Some(map) = MAP.get() else { return };
-    let (Some(first), true) = (map.index(range.start), map.is_own(range.start)) else { return };
-    let end = first + (range.end - range.start) / PAGE_BYTES;
-    let address = |index: u64| range.start + (index - first) * PAGE_BYTES;
-    let mut run: Option<u64> = None;
-    let mut at = first;
-    while at < end {
-        let word = at / BITS;
-        let (skipped, bits) = if map.summary[(word / WORDS_PER_PAGE) as usize].load(Ordering::Relaxed) == 0 {
-            (BITS * WORDS_PER_PAGE, 0)
-        } else {
-            (BITS, map.bits[word as usize].load(Ordering::SeqCst))
-        };
-        let next = (at - at % skipped + skipped).min(end);
-        while at < next {
-            let is_away = bits >> (at % BITS) & 1 != 0;
-            match (run, is_away) {
-                (None, true) => run = Some(at),
-                (Some(start), false) => {
-                    each(address(start)..address(at));
-                    run = None;
-                }
-                (None, false) | (Some(_), true) => {}
-            }
-            at = if bits == 0 { next } else { at + 1 };
-        }
+pub(crate) fn away(range: &Range<u64>, each: impl FnMut(Range<u64>)) {
+    if let Some(map) = MAP.get()
+        && map.is_own(range.start)
+    {
+        map.runs(range, each);
     }
-    if let Some(start) = run {
-        each(address(start)..address(end));
+}
+
+/// Nothing of `range`, which other nodes have given birth to, is here any more.
+pub(crate) fn forget(range: &Range<u64>) {
+    if let Some(map) = MAP.get() {
+        map.runs(range, |run| note(run.start, run.end - run.start, false));
+    }
+}
+
+impl Map {
+    /// Calls `each` with the runs of pages in `range` whose bits are set.
+    fn runs(&self, range: &Range<u64>, mut each: impl FnMut(Range<u64>)) {
+        let map = self;
+        let Some(first) = map.index(range.start) else { return };
+        let end = first + (range.end - range.start) / PAGE_BYTES;
+        let address = |index: u64| range.start + (index - first) * PAGE_BYTES;
+        let mut run: Option<u64> = None;
+        let mut at = first;
+        while at < end {
+            let word = at / BITS;
+            let (skipped, bits) =
+                if map.summary[(word / WORDS_PER_PAGE) as usize].load(Ordering::Relaxed) == 0 {
+                    (BITS * WORDS_PER_PAGE, 0)
+                } else {
+                    (BITS, map.bits[word as usize].load(Ordering::SeqCst))
+                };
+            let next = (at - at % skipped + skipped).min(end);
+            while at < next {
+                let is_away = bits >> (at % BITS) & 1 != 0;
+                match (run, is_away) {
+                    (None, true) => run = Some(at),
+                    (Some(start), false) => {
+                        each(address(start)..address(at));
+                        run = None;
+                    }
+                    (None, false) | (Some(_), true) => {}
+                }
+                at = if bits == 0 { next } else { at + 1 };
+            }
+        }
+        if let Some(start) = run {
+            each(address(start)..address(end));
+        }
     }
 }

@@ -44,6 +44,7 @@ pub(super) use foreign::refused;
 pub(crate) use foreign::streams_at_node_0;
 pub(super) use pinned::refuses_call;
 pub(crate) use settle::adopt;
+pub(super) use settle::fill_holes;
 pub(crate) use setup::{hard_limit, setup};
 pub(crate) use stride::{Stride, plan};
 

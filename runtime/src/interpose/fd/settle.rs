@@ -112,7 +112,7 @@ fn discard(fd: c_int, start: c_int) {
 }
 
 /// Fills all holes, for a call whose descriptors cannot be moved afterwards.
-pub(super) fn fill_holes() {
+pub(in crate::interpose) fn fill_holes() {
     if let Some(own) = own()
         && own.start > 3
     {
