@@ -9,6 +9,7 @@
 //! |---|---|---|---|
 //! | own heap | copied | copied; closed where away | copied; closed where away |
 //! | own stacks and stripes, statics at node 0 | copied | inherited; closed where away | copied; closed where away |
+//! | own lent thread-locals | copied | inherited; closed where away | copied; closed where away |
 //! | all else | copied | inherited and closed: what was here opens at a touch | closed |
 //!
 //! A touch of a closed page is a `SIGSEGV` as well, and the parent's node sends the page ([`pages`], [`service`]).
@@ -27,11 +28,11 @@ use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::io;
 use std::sync::OnceLock;
 
-use dstd_addr::{GlobalAddr, Layout, NodeId};
+use dstd_addr::{GlobalAddr, Layout, NodeId, STACKS_BYTES};
 
 use crate::context::Context;
 use crate::fatal::{self, Line};
-use crate::{alloc, page, raw, statics};
+use crate::{alloc, locals, page, raw, statics};
 
 pub(crate) use pages::open_own;
 pub(crate) use service::{mask, set_mask, start as start_service};
@@ -41,6 +42,8 @@ pub(crate) use service::{mask, set_mask, start as start_service};
 enum Source {
     /// A copy of a part of a file, from this offset on.
     File(i32, u64),
+    /// The same of what the file holds; the rest opens when it is touched.
+    Holes(i32, u64),
     /// The kernel has copied it.
     Clone,
     /// Page by page, when it is touched.
@@ -62,6 +65,7 @@ struct Setup {
     marker: &'static AtomicU32,
     /// Whether pages can be away.
     served: bool,
+    layout: Layout,
 }
 
 static SETUP: OnceLock<Setup> = OnceLock::new();
@@ -96,7 +100,8 @@ pub(crate) fn prepare(context: &Context) -> io::Result<()> {
         view::advise(&region.range, advice)?;
     }
     let marker = view::marker()?;
-    SETUP.get_or_init(|| Setup { regions, marker, served });
+    let layout = context.layout.clone();
+    SETUP.get_or_init(|| Setup { regions, marker, served, layout });
     Ok(())
 }
 
@@ -106,7 +111,13 @@ fn regions(context: &Context) -> Vec<Region> {
     let mut regions = Vec::new();
     let mut add = |range: Range<u64>, home: NodeId, file: Option<(i32, u64)>| {
         let foreign = !context.direct && home != context.me;
+        let is_threads = range == Layout::threads(home);
         let source = match file {
+            Some((file, offset)) if is_threads && home != context.me && !foreign => {
+                Source::Holes(file, offset)
+            }
+            // What is on a file of the own threads' range is found when a child is made.
+            _ if is_threads && home == context.me => Source::Clone,
             Some((file, offset)) if !foreign => Source::File(file, offset),
             _ if foreign && by_signal => Source::Parent,
             _ => Source::Clone,
@@ -119,6 +130,7 @@ fn regions(context: &Context) -> Vec<Region> {
         let [heap, stacks] = reservation.files(node).map(|file| Some((file?, 0)));
         add(reservation.heap_range(node), node, heap);
         add(Layout::stacks(node), node, stacks);
+        add(Layout::threads(node), node, locals::file(node).map(|file| (file, STACKS_BYTES)));
     }
     let shared = context.layout.statics().each_ref().map(|range| range.start.addr().0..range.end.addr().0);
     for (range, offset) in statics::with_offsets(&shared) {
@@ -207,7 +219,7 @@ pub(crate) fn serve(address: u64) -> bool {
         return false;
     }
     if VIEW.load(Ordering::Relaxed) {
-        return setup.served && pages::open(address);
+        return pages::open(address);
     }
     make_view(setup);
     true
@@ -217,7 +229,11 @@ fn make_view(setup: &Setup) {
     let Some(plan) = PLAN.get() else {
         end_child("it was made past libc's fork, which a program of several nodes cannot follow: call fork")
     };
-    let error = if plan.error == 0 { view::make(&setup.regions).err().unwrap_or(0) } else { plan.error };
+    let error = if plan.error == 0 {
+        view::make(&setup.regions, &setup.layout).err().unwrap_or(0)
+    } else {
+        plan.error
+    };
     if error == 0 && setup.served {
         service::leave();
         crate::interpose::passed::keep_from_kernel();
@@ -267,7 +283,7 @@ fn available(meminfo: &str) -> Option<u64> {
 impl Region {
     fn file(&self) -> Option<i32> {
         match self.source {
-            Source::File(file, _) => Some(file),
+            Source::File(file, _) | Source::Holes(file, _) => Some(file),
             Source::Clone | Source::Parent => None,
         }
     }

@@ -8,13 +8,11 @@ use core::mem::MaybeUninit;
 use core::ops::Range;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use dstd_addr::PAGE_BYTES;
+use dstd_addr::{Kind, PAGE_BYTES};
 
-use super::view::{check, protect};
-use super::{SETUP, end_child, service};
+use super::view::{OPEN, check, protect};
+use super::{SETUP, Source, end_child, service};
 use crate::{page, raw};
-
-const OPEN: i32 = libc::PROT_READ | libc::PROT_WRITE;
 
 static LOCK: AtomicU32 = AtomicU32::new(0);
 
@@ -26,10 +24,20 @@ thread_local! {
 /// Opens the page at `address`; false when it is not closed, so that the touch is an error.
 pub(super) fn open(address: u64) -> bool {
     let page = address & !(PAGE_BYTES - 1);
-    let foreign = SETUP
-        .get()
-        .and_then(|setup| setup.regions.iter().find(|region| region.range.contains(&page)))
-        .is_some_and(|region| region.foreign);
+    let Some(setup) = SETUP.get() else { return false };
+    let Some(region) = setup.regions.iter().find(|region| region.range.contains(&page)) else { return false };
+    if matches!(setup.layout.kind(page), Kind::Native(_) | Kind::Unused) {
+        // A guard page, or memory that is private to another node.
+        return false;
+    }
+    if !setup.served {
+        let closed = matches!(region.source, Source::Holes(..));
+        if closed {
+            give(&(page..page + PAGE_BYTES));
+        }
+        return closed;
+    }
+    let foreign = region.foreign;
     lock();
     let here = page::moved::is_here(page);
     if !here {

@@ -17,7 +17,7 @@ use std::io;
 use std::sync::Mutex;
 use std::thread;
 
-use dstd_addr::PAGE_BYTES;
+use dstd_addr::{GlobalAddr, PAGE_BYTES};
 
 use super::view::check;
 use super::{SETUP, close};
@@ -167,8 +167,7 @@ fn serve(socket: i32) {
         Ok(_) => return,
         Err(error) => stop!(fatal::CANNOT, "cannot serve pages to child processes: error {error}"),
     }
-    let known =
-        SETUP.get().is_some_and(|setup| setup.regions.iter().any(|region| region.range.contains(&page)));
+    let known = SETUP.get().is_some_and(|setup| setup.layout.home(GlobalAddr(page).page()).is_some());
     if known && page % PAGE_BYTES == 0 && control.fd >= 0 {
         let bytes = read(page);
         let args = [

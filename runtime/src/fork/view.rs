@@ -9,10 +9,12 @@ use core::ops::Range;
 use core::sync::atomic::{AtomicU32, Ordering};
 use std::io;
 
-use dstd_addr::PAGE_BYTES;
+use dstd_addr::{Layout, PAGE_BYTES};
 
 use super::{Region, Source};
-use crate::{page, raw};
+use crate::{locals, page, raw};
+
+pub(super) const OPEN: i32 = libc::PROT_READ | libc::PROT_WRITE;
 
 /// A page that is zero in children: the byte is 1 here.
 pub(super) fn marker() -> io::Result<&'static AtomicU32> {
@@ -50,13 +52,20 @@ pub(super) fn bytes_of(file: i32) -> u64 {
 }
 
 /// Makes the view; the error number when it cannot be.
-pub(super) fn make(regions: &[Region]) -> Result<(), i32> {
-    const OPEN: i32 = libc::PROT_READ | libc::PROT_WRITE;
+pub(super) fn make(regions: &[Region], layout: &Layout) -> Result<(), i32> {
+    locals::each_own(layout, |range, file, offset| {
+        map(range, OPEN)?;
+        copy(range, file, offset, false)
+    })?;
     for region in regions {
         match region.source {
             Source::File(file, offset) => {
                 map(&region.range, OPEN)?;
-                copy(&region.range, file, offset)?;
+                copy(&region.range, file, offset, false)?;
+            }
+            Source::Holes(file, offset) => {
+                map(&region.range, libc::PROT_NONE)?;
+                copy(&region.range, file, offset, true)?;
             }
             Source::Clone if region.foreign => protect(&region.range, libc::PROT_NONE)?,
             Source::Clone => {}
@@ -102,14 +111,17 @@ pub(super) fn protect(range: &Range<u64>, rights: i32) -> Result<(), i32> {
     check(unsafe { raw::syscall(libc::SYS_mprotect, args) }).map(drop)
 }
 
-/// Copies what a part of a file holds; the rest is zero on both sides.
-fn copy(range: &Range<u64>, file: i32, offset: u64) -> Result<(), i32> {
+/// Copies what a part of a file holds; the rest is zero on both sides. What is copied `opens` before.
+fn copy(range: &Range<u64>, file: i32, offset: u64, opens: bool) -> Result<(), i32> {
     let end = offset + (range.end - range.start);
     let mut at = offset;
     while at < end {
         let Some(data) = seek(file, at, libc::SEEK_DATA)?.filter(|&data| data < end) else { break };
         let hole = seek(file, data, libc::SEEK_HOLE)?.unwrap_or(end).min(end);
         at = data;
+        if opens {
+            protect(&(range.start + (data - offset)..range.start + (hole - offset)), OPEN)?;
+        }
         while at < hole {
             let to = range.start + (at - offset);
             let args = [file as usize, to as usize, (hole - at) as usize, at as usize, 0, 0];

@@ -37,6 +37,7 @@ pub(crate) unsafe extern "C" fn fork() -> c_int {
     let stack = record::current().and_then(record::Record::stack).map(|(start, bytes)| Stack {
         used: ((&raw const here).addr() as u64 - 2 * PAGE_BYTES).max(start)..start + bytes,
         start,
+        locals: context.layout.locals_beside(record::thread_pointer()).unwrap_or(0..0),
         inherited: !context.direct && !page::by_signal(),
     });
     match on_native(|| fork_from(next, stack)) {
@@ -50,30 +51,41 @@ struct Stack {
     start: u64,
     /// What the thread may still need.
     used: Range<u64>,
+    /// The program's thread-locals of the thread.
+    locals: Range<u64>,
     /// Whether the clone gets its pages from the kernel.
     inherited: bool,
 }
 
 impl Stack {
-    fn bytes(&self) -> Vec<u8> {
-        let (start, len) = (self.used.start as *const u8, (self.used.end - self.used.start) as usize);
-        let mut copy: Vec<u8> = Vec::with_capacity(len);
-        // SAFETY: this thread's stack, mapped; absent pages are fetched. The vector has room.
-        unsafe { core::ptr::copy_nonoverlapping(start, copy.as_mut_ptr(), len) };
-        // SAFETY: written above.
-        unsafe { copy.set_len(len) };
-        copy
+    fn bytes(&self) -> [Vec<u8>; 2] {
+        [&self.used, &self.locals].map(|range| {
+            let (start, len) = (range.start as *const u8, (range.end - range.start) as usize);
+            let mut copy: Vec<u8> = Vec::with_capacity(len);
+            // SAFETY: this thread's own memory, mapped; absent pages are fetched. The vector has room.
+            unsafe { core::ptr::copy_nonoverlapping(start, copy.as_mut_ptr(), len) };
+            // SAFETY: written above.
+            unsafe { copy.set_len(len) };
+            copy
+        })
     }
 
     /// In the child: whole, with its guard page.
-    fn restore(&self, bytes: Option<Vec<u8>>) {
+    fn restore(&self, bytes: Option<[Vec<u8>; 2]>) {
         let guard = (self.start - PAGE_BYTES) as *mut c_void;
         // SAFETY: the guard page below this thread's stack, which a new mapping has opened.
         unsafe { libc::mprotect(guard, PAGE_BYTES as usize, libc::PROT_NONE) };
-        let Some(bytes) = bytes else { return };
+        let Some([stack, locals]) = bytes else { return };
         child::open_own(&(self.start..self.used.end));
         // SAFETY: this thread's stack as it was, in a process that has it to itself.
-        unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), self.used.start as *mut u8, bytes.len()) };
+        unsafe { core::ptr::copy_nonoverlapping(stack.as_ptr(), self.used.start as *mut u8, stack.len()) };
+        if !locals.is_empty() {
+            child::open_own(&self.locals);
+            // SAFETY: its thread-locals, as above.
+            unsafe {
+                core::ptr::copy_nonoverlapping(locals.as_ptr(), self.locals.start as *mut u8, locals.len())
+            };
+        }
     }
 }
 

@@ -25,5 +25,5 @@ mod slots;
 
 use geometry::SLOT_BYTES_MIN;
 pub(crate) use geometry::{check, slots_of};
-pub(crate) use share::{after_fork, map_peer, offer, reserve, unguarded};
+pub(crate) use share::{each_own, file, map_peer, offer, reserve, unguarded};
 pub(crate) use slots::Slot;

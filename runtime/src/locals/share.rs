@@ -99,31 +99,33 @@ pub(super) fn map_own(locals: &Range<u64>) -> io::Result<()> {
     }
     // SAFETY: pages of a slot that nobody uses yet.
     unsafe { view(me, locals, ACCESSIBLE, libc::MAP_SHARED) }?;
+    advise(locals, libc::MADV_DONTFORK)?;
     no_huge_pages(locals)
 }
 
-/// Child of a fork: its writes stay its own.
+/// The file that holds the thread-locals of `node`, from [`STACKS_BYTES`] on.
+pub(crate) fn file(node: NodeId) -> Option<RawFd> {
+    let file = FILES[node.index()].load(Ordering::Acquire);
+    (file >= 0).then_some(file)
+}
+
+/// Calls `each` with all own thread-locals that lie on a file, the file, and where in it.
 ///
 /// # Errors
-/// What the kernel says; the child should then end.
-pub(crate) fn after_fork(layout: &Layout) -> io::Result<()> {
+/// The first that `each` returns.
+pub(crate) fn each_own<E>(
+    layout: &Layout,
+    mut each: impl FnMut(&Range<u64>, RawFd, u64) -> Result<(), E>,
+) -> Result<(), E> {
     let me = context::me();
-    for (node, file) in (0..layout.nodes()).map(NodeId).zip(&FILES) {
-        if file.load(Ordering::Relaxed) < 0 {
-            continue;
-        }
-        let range = Layout::threads(node);
-        if node != me {
-            // SAFETY: the same bytes take the place of the shared ones, in a process of one thread.
-            unsafe { view(node, &range, ACCESSIBLE, libc::MAP_PRIVATE) }?;
-            continue;
-        }
-        for slot in 0..slots::cut() {
-            let Some(locals) = layout.locals_beside(range.start + slot * layout.slots().bytes) else {
-                continue;
-            };
-            // SAFETY: as above.
-            unsafe { view(node, &locals, ACCESSIBLE, libc::MAP_PRIVATE) }?;
+    let Some(file) = file(me) else { return Ok(()) };
+    for slot in 0..slots::cut() {
+        let start = Layout::threads(me).start + slot * layout.slots().bytes;
+        match layout.locals_beside(start) {
+            Some(locals) if !locals.is_empty() => {
+                each(&locals, file, locals.start - Layout::stacks(me).start)?
+            }
+            Some(_) | None => {}
         }
     }
     Ok(())

@@ -27,6 +27,7 @@ impl Memory {
                 done("discard", first, remove(alias.as_ptr() as u64, len));
                 // Only now: before that a thread could still have met the old bytes, writable.
                 if served {
+                    moved::note(start, len, true);
                     done("discard", first, self.faults().write_protect(start, len, false));
                 }
             }

@@ -13,7 +13,7 @@ use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::io;
 use std::sync::OnceLock;
 
-use dstd_addr::{GLOBAL_BASE, GlobalAddr, Kind, Layout, NodeId, PAGE_BYTES, PARTITION_BYTES};
+use dstd_addr::{GLOBAL_BASE, GlobalAddr, Layout, NodeId, PAGE_BYTES, PARTITION_BYTES};
 
 const BITS: u64 = u64::BITS as u64;
 /// Words of bits in a page.
@@ -68,8 +68,8 @@ impl Atomic for AtomicU8 {}
 
 impl Map {
     fn index(&self, address: u64) -> Option<u64> {
-        if matches!(self.layout.kind(address), Kind::Heap(_) | Kind::Stack(_)) {
-            return Some((address - GLOBAL_BASE) / PAGE_BYTES);
+        if let Some(offset) = self.in_partition(address) {
+            return Some(offset / PAGE_BYTES);
         }
         let page = address / PAGE_BYTES;
         let mut first = u64::from(self.layout.nodes()) * (PARTITION_BYTES / PAGE_BYTES);
@@ -84,7 +84,15 @@ impl Map {
     }
 
     fn is_own(&self, address: u64) -> bool {
-        self.layout.home(GlobalAddr(address).page()) == Some(self.me)
+        match self.in_partition(address) {
+            Some(offset) => offset / PARTITION_BYTES == u64::from(self.me.0),
+            None => self.layout.home(GlobalAddr(address).page()) == Some(self.me),
+        }
+    }
+
+    fn in_partition(&self, address: u64) -> Option<u64> {
+        let bytes = u64::from(self.layout.nodes()) * PARTITION_BYTES;
+        address.checked_sub(GLOBAL_BASE).filter(|offset| *offset < bytes)
     }
 
     fn set(&self, index: u64, value: bool) {
