@@ -62,6 +62,36 @@ pub(crate) fn changed() -> String {
     String::from("on all nodes")
 }
 
+/// C's own ways to change the environment.
+#[expect(unsafe_code, reason = "std has neither function")]
+pub(crate) fn changed_by_c() -> String {
+    use std::ffi::CString;
+
+    for i in 0..cluster::size() {
+        let (name, value) = (format!("SCENARIO_PUT_{i}"), format!("by {i}=x"));
+        let put = CString::new(format!("{name}={value}")).unwrap().into_raw();
+        let put = put.expose_provenance();
+        cluster::spawn(i, move || {
+            // SAFETY: a C string that stays.
+            assert_eq!(unsafe { libc::putenv(std::ptr::with_exposed_provenance_mut(put)) }, 0);
+        })
+        .join()
+        .unwrap();
+        let seen = cluster::everywhere(move |_| env::var(&name));
+        assert!(seen.iter().all(|seen| *seen == Ok(value.clone())), "{seen:?}");
+    }
+    cluster::spawn(cluster::size() - 1, || {
+        // SAFETY: nobody uses the environment now.
+        assert_eq!(unsafe { libc::clearenv() }, 0);
+    })
+    .join()
+    .unwrap();
+    assert!(cluster::everywhere(|_| env::vars_os().count()).iter().all(|&count| count == 0));
+    set_variable("SCENARIO_AFTER", "1");
+    assert!(cluster::everywhere(|_| env::vars_os().count()).iter().all(|&count| count == 1));
+    format!("{} nodes", cluster::size())
+}
+
 /// All nodes change the directory at the same time: one of them is the last, for all.
 pub(crate) fn directory_race() -> String {
     const ROUNDS: usize = 200;

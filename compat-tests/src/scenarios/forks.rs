@@ -15,6 +15,10 @@ use crate::cluster;
 
 static COUNTER: AtomicUsize = AtomicUsize::new(0);
 
+thread_local! {
+    static LENT: AtomicUsize = const { AtomicUsize::new(0) };
+}
+
 /// Runs `child` in a child of this process; it ends with what that returns.
 fn fork(child: impl FnOnce() -> i32) -> i32 {
     // SAFETY: the child runs one closure of these tests and ends.
@@ -56,6 +60,7 @@ fn snapshot_here() {
     let number = Arc::new(AtomicUsize::new(1));
     let mut words = vec![1_usize; WORDS];
     let local = AtomicUsize::new(1);
+    LENT.with(|lent| lent.store(1, Ordering::SeqCst));
     let (mut go, mut say) = pipe().unwrap();
     let child = fork(|| {
         let mut byte = [0];
@@ -67,17 +72,20 @@ fn snapshot_here() {
             number.load(Ordering::SeqCst) == 1,
             local.load(Ordering::SeqCst) == 1,
             COUNTER.load(Ordering::SeqCst) == 1,
+            LENT.with(|lent| lent.load(Ordering::SeqCst)) == 1,
             vec![0_u8; 4 << 20].iter().all(|&byte| byte == 0),
         ]);
         words.fill(3);
         number.store(3, Ordering::SeqCst);
         local.store(3, Ordering::SeqCst);
         COUNTER.store(3, Ordering::SeqCst);
+        LENT.with(|lent| lent.store(3, Ordering::SeqCst));
         seen
     });
     // Everybody writes, also memory that the child believes was never used.
     words.fill(2);
     local.store(2, Ordering::SeqCst);
+    LENT.with(|lent| lent.store(2, Ordering::SeqCst));
     let fresh: Vec<Vec<u8>> = (0..64).map(|n| vec![2; 1_000 * (n + 1)]).collect();
     let shared = Arc::clone(&number);
     cluster::everywhere(move |_| {
@@ -90,6 +98,7 @@ fn snapshot_here() {
     assert!(fresh.iter().flatten().all(|&byte| byte == 2));
     assert_eq!([number.load(Ordering::SeqCst), local.load(Ordering::SeqCst)], [2, 2]);
     assert_eq!(COUNTER.load(Ordering::SeqCst), 2);
+    assert_eq!(LENT.with(|lent| lent.load(Ordering::SeqCst)), 2);
 }
 
 /// A child, and a child of it, read what is at other nodes while their parent waits.
@@ -359,4 +368,62 @@ pub(crate) fn terminal() -> String {
         .unwrap();
     }
     format!("{} nodes", cluster::size())
+}
+
+/// A child that needs another node's memory when the program has ended says so, and ends.
+pub(crate) fn orphan() -> String {
+    let words = cluster::spawn(cluster::size() - 1, || vec![7_usize; 1_000]).join().unwrap();
+    let parent = std::process::id() as i32;
+    let child = fork(move || {
+        // SAFETY: asks who the parent is: another one when ours has ended.
+        while unsafe { libc::getppid() } == parent {
+            thread::yield_now();
+        }
+        println!("orphan sees {}", words.iter().sum::<usize>());
+        0
+    });
+    format!("child {child}")
+}
+
+/// A clone that libc knows nothing of ends instead of running on its parent's stack.
+pub(crate) fn by_clone() -> String {
+    for i in 0..cluster::size() {
+        cluster::spawn(i, || {
+            let words = vec![1_usize; 1_000];
+            // SAFETY: as fork, without libc's part of it.
+            let pid = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) } as i32;
+            assert!(pid >= 0);
+            if pid == 0 {
+                let seen = words.iter().sum::<usize>();
+                // SAFETY: ends the child.
+                unsafe { libc::_exit(i32::from(seen != 1_000)) };
+            }
+            assert_eq!(code_of(pid), 72);
+        })
+        .join()
+        .unwrap();
+    }
+    format!("{} nodes", cluster::size())
+}
+
+/// What a fork costs, with 100 MiB of heap in use.
+pub(crate) fn cost() -> String {
+    let time = || {
+        let mut times: Vec<_> = (0..11)
+            .map(|_| {
+                let begin = std::time::Instant::now();
+                let child = fork(|| 0);
+                let made = begin.elapsed();
+                assert_eq!(code_of(child), 0);
+                made.as_micros()
+            })
+            .collect();
+        times.sort_unstable();
+        times[5]
+    };
+    let before = time();
+    let words = vec![1_u8; 100 << 20];
+    let with = time();
+    assert_eq!(words[4_096], 1);
+    format!("{before} us, {with} us with 100 MiB")
 }

@@ -41,7 +41,7 @@ scenarios! {
     panic_payloads panic_poison panic_unwinds panic_scope
     thread_ids thread_names thread_local_drop thread_many thread_deep thread_once placement
     handles_elsewhere handles_dropped sizes
-    parallelism environment environment_changed
+    parallelism environment environment_changed environment_by_c
     file_buffers socket_buffers command command_forked
     litmus_sb litmus_mp litmus_iriw litmus_cas random_atomics
     crossbeam serde_json

@@ -8,6 +8,7 @@
 
 use core::ffi::{CStr, c_char, c_int, c_void};
 use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt;
 
 use super::next::Next;
 use crate::ship::change_environment;
@@ -15,6 +16,8 @@ use crate::stack::on_native;
 use crate::{alloc, context, raw};
 
 static SETENV: Next = Next::new(c"setenv");
+static PUTENV: Next = Next::new(c"putenv");
+static CLEARENV: Next = Next::new(c"clearenv");
 static UNSETENV: Next = Next::new(c"unsetenv");
 
 /// Whether a change by the running thread is the program's (and not ours).
@@ -72,6 +75,51 @@ pub(crate) unsafe extern "C" fn unsetenv(name: *const c_char) -> c_int {
     unsafe { next(name) }
 }
 
+/// libc's `putenv`. With several nodes the variable is a copy of the string: changing that later changes nothing.
+///
+/// # Safety
+/// - As libc's.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn putenv(variable: *mut c_char) -> c_int {
+    type Function = unsafe extern "C" fn(*mut c_char) -> c_int;
+    if is_shared() {
+        return on_native(|| {
+            let variable = bytes_of(variable);
+            let mut parts = variable.splitn(2, |&byte| byte == b'=');
+            match (parts.next().filter(|name| !name.is_empty()), parts.next()) {
+                (Some(name), value) => change_environment(name, value),
+                (None, _) => return invalid(),
+            }
+            0
+        });
+    }
+    // SAFETY: libc's function of this name has this type.
+    let next = unsafe { core::mem::transmute::<*mut c_void, Function>(PUTENV.get()) };
+    // SAFETY: the caller's promise.
+    unsafe { next(variable) }
+}
+
+/// libc's `clearenv`.
+///
+/// # Safety
+/// - As libc's.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn clearenv() -> c_int {
+    type Function = unsafe extern "C" fn() -> c_int;
+    if is_shared() {
+        return on_native(|| {
+            for (name, _) in std::env::vars_os() {
+                change_environment(name.as_bytes(), None);
+            }
+            0
+        });
+    }
+    // SAFETY: libc's function of this name has this type.
+    let next = unsafe { core::mem::transmute::<*mut c_void, Function>(CLEARENV.get()) };
+    // SAFETY: the caller's promise.
+    unsafe { next() }
+}
+
 /// The name in private memory, if a variable can be called so.
 fn valid(name: *const c_char) -> Option<CString> {
     if name.is_null() {
@@ -127,7 +175,6 @@ pub(crate) unsafe extern "C" fn fchdir(fd: c_int) -> c_int {
 }
 
 fn follow_directory() {
-    use std::os::unix::ffi::OsStrExt;
     if let Ok(directory) = std::env::current_dir() {
         change_environment(b"", Some(directory.as_os_str().as_bytes()));
     }

@@ -47,6 +47,8 @@ pub fn keep() {
         environment::setenv as *const (),
         environment::unsetenv as *const (),
         environment::chdir as *const (),
+        environment::putenv as *const (),
+        environment::clearenv as *const (),
         crate::boot::__libc_start_main as *const (),
     ]);
 }
