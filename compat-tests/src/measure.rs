@@ -5,7 +5,9 @@
 
 use std::fs::File;
 use std::hint::black_box;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::time::Instant;
 
 use dstd::place::{self, NodeId};
@@ -35,6 +37,8 @@ const OPERATIONS: &[Operation] = &[
     }),
     ("atomic", "hand an atomic back and forth", ping_pong),
     ("sequential", "read 64 MiB in order, per page", sequential),
+    ("fork", "run a command that is forked", |_| forked(0)),
+    ("fork", "run a command that is forked, 100 MiB in use", |_| forked(100 << 20)),
     ("file", "write a byte to a file", |last| writes(last, 1)),
     ("file", "write 64 KiB to a file", |last| writes(last, 64 << 10)),
     ("file", "write 1 MiB to a file", |last| writes(last, 1 << 20)),
@@ -66,6 +70,19 @@ fn writes(node: NodeId, len: usize) -> Vec<f64> {
         file.write_all_at(&bytes, 0).unwrap();
     })
 }
+
+/// Runs a program with a user id, which std forks for, while the heap has so many bytes.
+fn forked(bytes: usize) -> Vec<f64> {
+    let heap = vec![1_u8; bytes];
+    let user = std::fs::metadata("/proc/self").unwrap().uid();
+    let times = (0..FORKS)
+        .map(|_| timed(|| assert!(Command::new("/bin/true").uid(user).status().unwrap().success())))
+        .collect();
+    drop(black_box(heap));
+    times
+}
+
+const FORKS: usize = 20;
 
 fn repeat(mut operation: impl FnMut()) -> Vec<f64> {
     (0..ROUNDS).map(|_| timed(&mut operation)).collect()

@@ -405,25 +405,3 @@ pub(crate) fn by_clone() -> String {
     }
     format!("{} nodes", cluster::size())
 }
-
-/// What a fork costs, with 100 MiB of heap in use.
-pub(crate) fn cost() -> String {
-    let time = || {
-        let mut times: Vec<_> = (0..11)
-            .map(|_| {
-                let begin = std::time::Instant::now();
-                let child = fork(|| 0);
-                let made = begin.elapsed();
-                assert_eq!(code_of(child), 0);
-                made.as_micros()
-            })
-            .collect();
-        times.sort_unstable();
-        times[5]
-    };
-    let before = time();
-    let words = vec![1_u8; 100 << 20];
-    let with = time();
-    assert_eq!(words[4_096], 1);
-    format!("{before} us, {with} us with 100 MiB")
-}

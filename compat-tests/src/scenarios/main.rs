@@ -179,7 +179,6 @@ const ENDINGS: &[(&str, Run)] = &[
     ("run_on", endings::run_on),
     ("fork_orphan", forks::orphan),
     ("fork_by_clone", forks::by_clone),
-    ("fork_cost", forks::cost),
     ("libc_thread_local", stops::libc_thread_local),
     ("native_stack", stops::native_stack),
     ("dead_thread_local", stops::dead_thread_local),

@@ -11,6 +11,7 @@ mod builds;
 mod endings;
 mod examples;
 mod hosts;
+mod forks;
 mod kills;
 mod links;
 mod managed;

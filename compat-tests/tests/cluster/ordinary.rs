@@ -40,6 +40,8 @@ const SUBSET: &[&str] = &[
     "socket_buffers",
     "command",
     "command_forked",
+    "fork_away",
+    "fork_commands",
     "litmus_sb",
     "litmus_cas",
     "random_atomics",

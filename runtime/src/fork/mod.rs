@@ -293,3 +293,16 @@ fn close(fd: i32) {
     // SAFETY: a descriptor of this module.
     unsafe { raw::syscall(libc::SYS_close, [fd as usize, 0, 0, 0, 0, 0]) };
 }
+
+#[cfg(test)]
+mod tests {
+    use super::available;
+
+    #[test]
+    fn available_memory_counts_swap() {
+        let text = "MemTotal:  100 kB\nMemAvailable:   64 kB\nSwapFree:  2 kB\n";
+        assert_eq!(available(text), Some(66 << 10));
+        assert_eq!(available("MemAvailable: 1 kB\n"), Some(1 << 10));
+        assert_eq!(available("MemFree: 1 kB\n"), None);
+    }
+}

@@ -176,3 +176,6 @@ impl Map {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
