@@ -2,6 +2,10 @@
 
 #![expect(unsafe_code, reason = "std starts programs only")]
 
+mod orphans;
+
+pub(crate) use orphans::{by_clone, orphan};
+
 use dstd::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use dstd::sync::{Arc, Barrier, Mutex};
 use dstd::thread;
@@ -363,42 +367,6 @@ pub(crate) fn terminal() -> String {
             std::io::BufRead::read_line(&mut std::io::BufReader::new(&master), &mut line).unwrap();
             assert_eq!(line.trim_end(), format!("{word} true"));
             assert_eq!(code_of(child), 7);
-        })
-        .join()
-        .unwrap();
-    }
-    format!("{} nodes", cluster::size())
-}
-
-/// A child that needs another node's memory when the program has ended says so, and ends.
-pub(crate) fn orphan() -> String {
-    let words = cluster::spawn(cluster::size() - 1, || vec![7_usize; 1_000]).join().unwrap();
-    let parent = std::process::id() as i32;
-    let child = fork(move || {
-        // SAFETY: asks who the parent is: another one when ours has ended.
-        while unsafe { libc::getppid() } == parent {
-            thread::yield_now();
-        }
-        println!("orphan sees {}", words.iter().sum::<usize>());
-        0
-    });
-    format!("child {child}")
-}
-
-/// A clone that libc knows nothing of ends instead of running on its parent's stack.
-pub(crate) fn by_clone() -> String {
-    for i in 0..cluster::size() {
-        cluster::spawn(i, || {
-            let words = vec![1_usize; 1_000];
-            // SAFETY: as fork, without libc's part of it.
-            let pid = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) } as i32;
-            assert!(pid >= 0);
-            if pid == 0 {
-                let seen = words.iter().sum::<usize>();
-                // SAFETY: ends the child.
-                unsafe { libc::_exit(i32::from(seen != 1_000)) };
-            }
-            assert_eq!(code_of(pid), 72);
         })
         .join()
         .unwrap();

@@ -1,3 +1,5 @@
+//! The map of moved pages: borders of words and of kinds of memory.
+
 use super::*;
 
 const STATICS: u64 = 0x5555_5600_0000;
