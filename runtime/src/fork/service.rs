@@ -22,7 +22,7 @@ use dstd_addr::{GlobalAddr, PAGE_BYTES};
 use super::view::check;
 use super::{SETUP, close};
 use crate::fatal::{self, stop};
-use crate::{alloc, raw};
+use crate::{alloc, boot, raw};
 
 /// Where children ask.
 static ASK: AtomicI32 = AtomicI32::new(-1);
@@ -46,13 +46,16 @@ pub(crate) fn start() -> io::Result<()> {
     // Signals are for user threads; but the one that brings pages is for every thread.
     let before = mask();
     set_mask(!(1 << (libc::SIGSEGV - 1)));
-    let thread = thread::Builder::new().name("dstd-pages".to_owned()).spawn(move || {
-        let _runtime = alloc::enter();
-        let _guard = fatal::StopOnUnwind;
-        loop {
-            serve(answer);
-        }
-    });
+    let thread = thread::Builder::new()
+        .name("dstd-pages".to_owned())
+        .stack_size(boot::runtime_stack_bytes())
+        .spawn(move || {
+            let _runtime = alloc::enter();
+            let _guard = fatal::StopOnUnwind;
+            loop {
+                serve(answer);
+            }
+        });
     set_mask(before);
     if let Err(error) = thread {
         close(ask);

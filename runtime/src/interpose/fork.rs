@@ -35,7 +35,7 @@ pub(crate) unsafe extern "C" fn fork() -> c_int {
         return unsafe { next() };
     };
     let stack = record::current().and_then(record::Record::stack).map(|(start, bytes)| Stack {
-        used: ((&raw const here).addr() as u64 - 2 * PAGE_BYTES).max(start)..start + bytes,
+        used: used(start..start + bytes, (&raw const here).addr() as u64),
         start,
         locals: context.layout.locals_beside(record::thread_pointer()).unwrap_or(0..0),
         inherited: !context.direct && !page::by_signal(),
@@ -55,6 +55,16 @@ struct Stack {
     locals: Range<u64>,
     /// Whether the clone gets its pages from the kernel.
     inherited: bool,
+}
+
+/// What a thread that is at `here` may need of its partition stack.
+fn used(stack: Range<u64>, here: u64) -> Range<u64> {
+    if stack.contains(&here) {
+        (here - 2 * PAGE_BYTES).max(stack.start)..stack.end
+    } else {
+        // In a signal handler, or at the thread's end: nobody says how far it is used.
+        stack
+    }
 }
 
 impl Stack {
