@@ -4,7 +4,7 @@
 
 mod orphans;
 
-pub(crate) use orphans::{by_clone, orphan};
+pub(crate) use orphans::{by_clone, daemon, orphan};
 
 use dstd::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use dstd::sync::{Arc, Barrier, Mutex};

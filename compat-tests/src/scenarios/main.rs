@@ -178,6 +178,7 @@ const ENDINGS: &[(&str, Run)] = &[
     ("exit_abort", endings::abort_on_last_node),
     ("run_on", endings::run_on),
     ("fork_orphan", forks::orphan),
+    ("fork_daemon", forks::daemon),
     ("fork_by_clone", forks::by_clone),
     ("libc_thread_local", stops::libc_thread_local),
     ("native_stack", stops::native_stack),

@@ -19,6 +19,14 @@ fn a_child_whose_parent_has_ended_cannot_ask_for_pages() {
 }
 
 #[test]
+fn a_daemon_goes_on_when_the_program_has_ended() {
+    for (_, run) in everywhere("fork_daemon") {
+        let ended = run.finish().with_code(0);
+        assert!(ended.stdout.contains("daemon sees 7000"), "{}{}", ended.stdout, ended.stderr);
+    }
+}
+
+#[test]
 fn a_clone_past_libc_ends_and_the_program_goes_on() {
     for (nodes, run) in everywhere("fork_by_clone") {
         let ended = run

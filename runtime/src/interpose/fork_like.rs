@@ -17,8 +17,12 @@ pub(crate) unsafe extern "C" fn daemon(keep_directory: c_int, keep_streams: c_in
     match unsafe { fork() } {
         -1 => return -1,
         0 => {}
-        // SAFETY: ends the process at once, as the function is meant to.
-        _ => unsafe { libc::_exit(0) },
+        _ => {
+            // The other nodes shall know that this is no failure.
+            super::exit::at_last();
+            // SAFETY: ends the process at once, as the function is meant to.
+            unsafe { libc::_exit(0) }
+        }
     }
     // SAFETY: no memory is involved.
     if unsafe { libc::setsid() } < 0 {

@@ -40,3 +40,13 @@ pub(crate) fn by_clone() -> String {
     }
     format!("{} nodes", cluster::size())
 }
+
+/// `daemon` ends the program; the child goes on with what `main` had.
+pub(crate) fn daemon() -> String {
+    let words = vec![7_usize; 1_000];
+    // SAFETY: no other thread of the program has work to do.
+    assert_eq!(unsafe { libc::daemon(1, 1) }, 0);
+    println!("daemon sees {}", words.iter().sum::<usize>());
+    // SAFETY: ends the child.
+    unsafe { libc::_exit(0) }
+}
