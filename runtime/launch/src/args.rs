@@ -12,6 +12,7 @@ use dstd_addr::NODES_MAX;
 use dstd_control::env::{Options, Placement, Transport};
 use dstd_control::{exit, parse_duration};
 
+use crate::everyday::Everyday;
 use crate::hosts::{Cluster, Decided, HostOptions};
 
 /// What to run, completely decided.
@@ -100,6 +101,8 @@ pub(crate) struct LaunchOptions {
     /// Write what happened to FILE as JSON, also when the run fails
     #[arg(long, value_name = "FILE")]
     pub(crate) report_json: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) everyday: Everyday,
     /// Statics stay private to a node
     #[arg(long)]
     private_statics: bool,
@@ -422,7 +425,9 @@ mod tests {
             "-H a --hostfile f prog",
             "--iface 10.0.0.0/33 prog",
             "--port-range 5-4 prog",
-            "--output label prog",
+            "--output colour prog",
+            "--stdin 1 prog",
+            "--log-dir",
             "--spread all prog",
             "--insecure prog",
             "--heap 4X prog",

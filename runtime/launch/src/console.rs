@@ -2,24 +2,15 @@
 
 use std::collections::VecDeque;
 use std::fmt::Display;
-use std::fs::File;
-use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
-use std::time::Duration;
-
-use crate::sys;
 
 /// How many lines of a node are kept.
 pub(crate) const LINES_MAX: usize = 20;
 /// How many bytes of a line are kept.
 const LINE_BYTES_MAX: usize = 2000;
-/// How often a reader looks whether its node has ended while a child of the node holds the pipe.
-const TICK: Duration = Duration::from_millis(50);
 
-/// Where all words go; shared by the threads that forward and the job that speaks.
+/// Where all words go; shared by the threads that forward (`output`) and the job that speaks.
 #[derive(Clone, Default)]
 pub(crate) struct Console {
     in_line: Arc<Mutex<bool>>,
@@ -41,7 +32,8 @@ impl Console {
         write_through(text.as_bytes());
     }
 
-    fn forward(&self, bytes: &[u8]) {
+    /// Shows what a node wrote.
+    pub(crate) fn forward(&self, bytes: &[u8]) {
         let mut in_line = self.in_line.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(&last) = bytes.last() {
             *in_line = last != b'\n';
@@ -89,59 +81,6 @@ impl Tail {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.lines.is_empty()
-    }
-}
-
-/// Forwards one node's standard error.
-pub(crate) struct Forwarder {
-    node_ended: Arc<AtomicBool>,
-    tail: Arc<Mutex<Tail>>,
-    thread: JoinHandle<()>,
-}
-
-impl Forwarder {
-    /// Starts to forward what can be read from `source`.
-    pub(crate) fn start(console: Console, source: OwnedFd) -> io::Result<Forwarder> {
-        let node_ended = Arc::new(AtomicBool::new(false));
-        let tail = Arc::new(Mutex::new(Tail::default()));
-        let thread = {
-            let (node_ended, tail) = (Arc::clone(&node_ended), Arc::clone(&tail));
-            let work = move || forward_all(&console, File::from(source), &node_ended, &tail);
-            std::thread::Builder::new().name("stderr".to_owned()).spawn(work)?
-        };
-        Ok(Forwarder { node_ended, tail, thread })
-    }
-
-    /// Forwards what the ended node has left, and returns its last lines.
-    pub(crate) fn finish(self) -> Tail {
-        // Relaxed: what the node wrote is in the pipe since before it was reaped.
-        self.node_ended.store(true, Ordering::Relaxed);
-        self.thread.join().expect("a forwarding thread does not panic");
-        std::mem::take(&mut self.tail.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-fn forward_all(console: &Console, mut source: File, node_ended: &AtomicBool, tail: &Mutex<Tail>) {
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        // Read before looking: what came before the end is seen in the next look at the latest.
-        let last_look = node_ended.load(Ordering::Relaxed);
-        match sys::readable(source.as_fd(), TICK) {
-            Ok(false) if last_look => return,
-            Ok(false) => continue,
-            Ok(true) => {}
-            Err(_) => return,
-        }
-        match source.read(&mut buffer) {
-            Ok(0) => return,
-            Ok(got) => {
-                console.forward(&buffer[..got]);
-                tail.lock().unwrap_or_else(PoisonError::into_inner).add(&buffer[..got]);
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            // A terminal whose other side is closed gives an error instead of an end.
-            Err(_) => return,
-        }
     }
 }
 

@@ -23,9 +23,11 @@ use dstd_control::secret::Secret;
 use dstd_control::stats::{Ending, StatsBlock};
 
 use crate::args::{LaunchOptions, Plan};
-use crate::console::{Console, Forwarder, Tail};
+use crate::console::{Console, Tail};
+use crate::dry_run;
 use crate::hosts::{self, Cluster, Heard, Patience, Remote};
 use crate::links::Links;
+use crate::output::{Forwarder, Output, Which};
 use crate::program::{self, NotFound};
 use crate::report::{Heading, Node as NodeReport, Report};
 use crate::signals::Signals;
@@ -33,6 +35,7 @@ use crate::spawn::{Spawned, Streams, Template, open_report, spawn_error_code};
 use crate::sys::{self, Arrived, Status, Target};
 use crate::verdict::{Cause, Fact, Verdict, failed, judge, lost_and_running};
 
+mod drain;
 mod elsewhere;
 mod ending;
 mod words;
@@ -61,6 +64,8 @@ pub(crate) enum Event {
     Met(Result<Vec<Hello>, ServeError>),
     /// Another host said something, by the number of its connection.
     Host(usize, Heard),
+    /// All of a stream of an ended node was forwarded.
+    Drained,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +84,8 @@ struct Node {
     /// The connection to its host; `None`: it is this one.
     link: Option<usize>,
     stats: StatsBlock,
-    forwarder: Option<Forwarder>,
+    /// What it prints: stderr, and stdout where that is not the launcher's own.
+    forwarders: Vec<Forwarder>,
     tail: Tail,
     status: Option<Status>,
     order: usize,
@@ -90,6 +96,7 @@ struct Node {
 struct Job<'a> {
     launch: &'a LaunchOptions,
     console: Console,
+    output: Output,
     host: String,
     remote: Remote,
     nodes: Vec<Node>,
@@ -104,6 +111,9 @@ struct Job<'a> {
 /// Runs what `plan` says; returns the status to exit with.
 pub(crate) fn run(plan: &Plan) -> i32 {
     let console = Console::default();
+    if plan.launch.everyday.dry_run {
+        return dry_run::run(plan, &console);
+    }
     let mut report = match plan.launch.report_json.as_deref().map(open_report).transpose() {
         Ok(file) => file,
         Err(words) => {
@@ -159,6 +169,8 @@ fn execute(
     heading.program = path.to_string_lossy().into_owned();
 
     let links = Links::wanted(transport, plan.launch.nodes).map_err(|reason| (exit::UNFIT, reason))?;
+    let output = Output::prepare(&plan.launch.everyday, plan.launch.nodes, console)
+        .map_err(|words| (exit::USAGE, words))?;
     let (events, inbox) = channel();
     let signals =
         Signals::watch(events.clone()).map_err(|error| internal("cannot wait for signals", error))?;
@@ -180,10 +192,19 @@ fn execute(
         connect_timeout: plan.launch.connect_timeout,
         reach,
         options: Options { transport: Some(transport), ..plan.options.clone() },
-        streams: if cluster.is_some() { Streams::LaunchersNode0Reads } else { Streams::Launchers },
         stdout: None,
+        relayed: false,
         signals: signals.mask_before(),
         secret: Secret::random().map_err(|error| internal("cannot make a secret", error))?,
+        streams: Streams {
+            stdin: if cluster.is_some() {
+                plan.launch.everyday.stdin.of_node_0()
+            } else {
+                plan.launch.everyday.stdin
+            },
+            stdout_inherited: output.inherits_stdout(),
+            stderr_like_ours: output.may_be_a_terminal(),
+        },
     };
     let remote = match cluster {
         Some(cluster) => {
@@ -198,6 +219,7 @@ fn execute(
     let mut job = Job {
         launch: &plan.launch,
         console: console.clone(),
+        output,
         host: host.to_owned(),
         remote,
         nodes: Vec::new(),
@@ -217,6 +239,7 @@ fn execute(
     let verdict = job.see_through(&inbox);
     job.called_off.store(true, Ordering::Relaxed);
     meeting.join().expect("the meeting does not panic");
+    let verdict = job.drain(&inbox, verdict);
     drop(signals);
     job.tell(&verdict);
     Ok((verdict, job.report()))
@@ -285,13 +308,13 @@ impl Job<'_> {
         if let Some((cluster, link)) = there {
             let spawned = self.remote.spawned(link, rank)?;
             let host = cluster.hosts[cluster.host_of(rank)].host.name.clone();
-            return self.adopt(rank, spawned, host, Some(link));
+            return self.adopt(rank, spawned, host, Some(link), events);
         }
         let local_rank = cluster.map_or(rank, |cluster| cluster.local_rank(rank));
         let spawned = template.spawn(rank, local_rank, links)?;
         let pid = spawned.pid;
         self.explain(format_args!("node {rank} is process {pid}"));
-        self.adopt(rank, spawned, self.host.clone(), None)?;
+        self.adopt(rank, spawned, self.host.clone(), None, events)?;
         let events = events.clone();
         thread::Builder::new().name("wait".to_owned()).spawn(move || {
             sys::wait_for_end(pid).expect("a child that was not reaped can be waited for");
@@ -301,22 +324,35 @@ impl Job<'_> {
         Ok(())
     }
 
-    fn adopt(&mut self, rank: u16, spawned: Spawned, host: String, link: Option<usize>) -> io::Result<()> {
-        let Spawned { pid, stats, stderr, .. } = spawned;
+    fn adopt(
+        &mut self,
+        rank: u16,
+        spawned: Spawned,
+        host: String,
+        link: Option<usize>,
+        events: &Sender<Event>,
+    ) -> io::Result<()> {
+        let Spawned { pid, stats, stdout, stderr, .. } = spawned;
         self.nodes.push(Node {
             pid,
             host,
             link,
             stats,
-            forwarder: None,
+            forwarders: Vec::new(),
             tail: Tail::default(),
             status: None,
             order: usize::MAX,
             told_to_end: false,
             peak_rss_bytes: 0,
         });
-        let forwarder = Forwarder::start(self.console.clone(), stderr)?;
-        self.nodes[usize::from(rank)].forwarder = Some(forwarder);
+        let streams = [(Which::Stderr, Some(stderr)), (Which::Stdout, stdout)];
+        for (which, source) in streams.into_iter().filter_map(|(which, source)| Some((which, source?))) {
+            let events = events.clone();
+            // The job may have given up.
+            let done = move || drop(events.send(Event::Drained));
+            let forwarder = Forwarder::start(source, self.output.stream(rank, which), done)?;
+            self.nodes[usize::from(rank)].forwarders.push(forwarder);
+        }
         Ok(())
     }
 
@@ -332,6 +368,7 @@ impl Job<'_> {
                 Ok(Event::Signal(arrived)) => self.signalled(arrived),
                 Ok(Event::Met(met)) => self.met(met),
                 Ok(Event::Host(link, heard)) => self.heard(link, heard),
+                Ok(Event::Drained) => {}
                 Err(RecvTimeoutError::Timeout) => {
                     if self.time_is_over().is_break() {
                         break;
@@ -364,7 +401,7 @@ impl Job<'_> {
                 if let Some(timeout) = self.launch.timeout {
                     self.cause = Some(Cause::Timeout(timeout));
                 }
-                self.terminate(grace);
+                self.ask_to_end(grace);
             }
             State::Gathering { .. } => self.terminate(grace.min(FAILURE_GRACE)),
             State::Leaving { .. } => {
@@ -423,9 +460,7 @@ impl Job<'_> {
         node.status = Some(status);
         node.peak_rss_bytes = peak_rss_bytes;
         node.order = order;
-        if let Some(forwarder) = node.forwarder.take() {
-            node.tail = forwarder.finish();
-        }
+        node.forwarders.iter().for_each(Forwarder::node_ended);
         if matches!(self.state, State::Running) {
             let now = Instant::now();
             if failed(&self.facts(), rank) {

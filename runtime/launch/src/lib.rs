@@ -19,9 +19,13 @@
 mod args;
 mod cargo;
 mod console;
+mod dry_run;
+mod everyday;
+mod handlers;
 mod hosts;
 mod job;
 mod links;
+mod output;
 mod program;
 mod report;
 mod signals;

@@ -3,9 +3,10 @@
 //! | signal | what the job does with it |
 //! |---|---|
 //! | INT | to node 0; again within 2 s: TERM to all, grace, KILL; once more: KILL |
-//! | TERM, HUP | TERM to all, grace, KILL; once more: KILL |
-//! | USR1, USR2, QUIT | to all |
-//! | TSTP | stops the nodes, then the launcher; continued together |
+//! | TERM, HUP | TERM, grace, KILL; once more: KILL. TERM goes to all, or, where node 0 handles it, to the nodes that do |
+//! | USR1, USR2, QUIT | to the nodes that handle it; to all, if none does |
+//! | TSTP, TTIN, TTOU | stops the nodes, then the launcher; continued together, and no timer has moved |
+//! | XFSZ | as TERM; blocked, so that a log that is too long for `ulimit -f` is an error and no death |
 //!
 //! Node 0 is in the launcher's process group: it may read the terminal, and what the terminal sends
 //! (^C, ^Z, ^\) the kernel delivers to it directly, so the launcher passes on only what somebody
@@ -23,8 +24,18 @@ use std::time::Duration;
 use crate::job::Event;
 use crate::sys::{self, Blocked, Mask};
 
-const SIGNALS: [i32; 7] =
-    [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2, libc::SIGTSTP];
+const SIGNALS: [i32; 10] = [
+    libc::SIGINT,
+    libc::SIGTERM,
+    libc::SIGHUP,
+    libc::SIGQUIT,
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+    libc::SIGTSTP,
+    libc::SIGTTIN,
+    libc::SIGTTOU,
+    libc::SIGXFSZ,
+];
 
 /// How often the thread looks whether it is still wanted.
 const TICK: Duration = Duration::from_millis(50);

@@ -15,6 +15,7 @@ use dstd_control::exit;
 use dstd_control::secret::Secret;
 use dstd_control::stats::StatsBlock;
 
+use crate::everyday::Readers;
 use crate::links::Links;
 use crate::sys;
 
@@ -31,32 +32,34 @@ pub(crate) struct Template {
     pub(crate) connect_timeout: Duration,
     pub(crate) reach: Reach,
     pub(crate) options: Options,
-    pub(crate) streams: Streams,
+    /// The launcher is on another host: node 0 is given what it reads, and the variables here are all there are.
+    pub(crate) relayed: bool,
     /// Where all nodes of this host write, if not to the launcher's stdout.
     pub(crate) stdout: Option<OwnedFd>,
     /// Signals that a node has blocked at its start.
     pub(crate) signals: sys::Mask,
     pub(crate) secret: Secret,
+    pub(crate) streams: Streams,
 }
 
-/// What a node reads and writes beside its stderr, and where its variables come from.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Streams {
-    /// All of it is the launcher's own.
-    Launchers,
-    /// The launcher's own; but only node 0 reads, since others may be elsewhere.
-    LaunchersNode0Reads,
-    /// A pipe for node 0 and one for what all write, from and to the launcher on another host; its variables
-    /// are all there are.
-    Relayed,
+/// What the standard streams of nodes are.
+#[derive(Clone, Copy)]
+pub(crate) struct Streams {
+    /// Who reads the launcher's stdin; the others' is empty.
+    pub(crate) stdin: Readers,
+    /// stdout is the launcher's own, else it comes back in [`Spawned`].
+    pub(crate) stdout_inherited: bool,
+    /// stderr is a terminal where the launcher's own is one.
+    pub(crate) stderr_like_ours: bool,
 }
 
 /// A process that was started.
 pub(crate) struct Spawned {
     pub(crate) pid: u32,
     pub(crate) stats: StatsBlock,
+    pub(crate) stdout: Option<OwnedFd>,
     pub(crate) stderr: OwnedFd,
-    /// Where node 0 is to be given what it reads: [`Streams::Relayed`].
+    /// Where node 0 is to be given what it reads: [`Template::relayed`].
     pub(crate) stdin: Option<OwnedFd>,
 }
 
@@ -71,7 +74,7 @@ impl Template {
         // 32 bytes fit into an empty pipe.
         cred.write_all(self.secret.expose())?;
         drop(cred);
-        let (stderr, stderr_of_node) = stderr_ends()?;
+        let (stderr, stderr_of_node) = stderr_ends(self.streams.stderr_like_ours)?;
         let links = links.map(|links| links.ends_of(rank)).transpose()?;
         let link_fds = links.as_ref().map(|ends| ends.iter().map(AsRawFd::as_raw_fd).collect::<Vec<_>>());
 
@@ -89,25 +92,30 @@ impl Template {
             options: self.options.clone(),
         };
         let mut command = Command::new(&self.path);
-        if self.streams == Streams::Relayed {
+        if self.relayed {
             command.env_clear();
-        }
-        if let Some(stdout) = &self.stdout {
-            command.stdout(stdout.try_clone()?);
-        }
-        if self.streams != Streams::Launchers {
-            command.stdin(match self.streams {
-                _ if rank > 0 => Stdio::null(),
-                Streams::Relayed => Stdio::piped(),
-                _ => Stdio::inherit(),
-            });
         }
         command.arg0(&self.name).args(&self.args).envs(self.vars.iter().map(|(name, value)| (name, value)));
         command.envs(env.to_vars()).stderr(stderr_of_node);
+        let stdout = if self.streams.stdout_inherited {
+            if let Some(stdout) = &self.stdout {
+                command.stdout(stdout.try_clone()?);
+            }
+            None
+        } else {
+            let (ours, of_node) = io::pipe()?;
+            command.stdout(of_node);
+            Some(ours.into())
+        };
+        if !self.streams.stdin.include(rank) {
+            command.stdin(Stdio::null());
+        } else if self.relayed {
+            command.stdin(Stdio::piped());
+        }
         if let Some(dir) = &self.dir {
             command.current_dir(dir);
         }
-        let background = rank > 0 || self.streams == Streams::Relayed;
+        let background = rank > 0 || self.relayed;
         if background {
             command.process_group(0);
         }
@@ -118,7 +126,7 @@ impl Template {
         let mut child = command.spawn()?;
         let stdin = child.stdin.take().map(OwnedFd::from);
         // The job reaps the process itself, by its id.
-        Ok(Spawned { pid: child.id(), stats, stderr, stdin })
+        Ok(Spawned { pid: child.id(), stats, stdout, stderr, stdin })
     }
 }
 
@@ -135,8 +143,9 @@ pub(crate) fn spawn_error_code(error: &io::Error) -> i32 {
 
 /// The two ends of a node's stderr: a pipe, or a terminal where the launcher's own is one, so that
 /// colours and progress bars look as without a launcher.
-fn stderr_ends() -> io::Result<(OwnedFd, OwnedFd)> {
-    if io::stderr().is_terminal()
+fn stderr_ends(like_ours: bool) -> io::Result<(OwnedFd, OwnedFd)> {
+    if like_ours
+        && io::stderr().is_terminal()
         && let Ok(ends) = sys::terminal()
     {
         return Ok(ends);

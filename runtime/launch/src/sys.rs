@@ -52,12 +52,17 @@ pub(crate) fn kill(target: Target, signal: i32) {
     debug_assert!(status == 0 || io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH));
 }
 
-/// Does to this process what ^Z does to one that handles no signals: it stops until somebody
+/// Whether a terminal sends `signal` to stop a job, which somebody will continue.
+pub(crate) const fn stops_and_continues(signal: i32) -> bool {
+    matches!(signal, libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU)
+}
+
+/// Does to this process what `signal` does to one that handles no signals: it stops until somebody
 /// continues it, or goes on where nobody could.
-pub(crate) fn suspend() -> io::Result<()> {
-    let before = change_mask(libc::SIG_UNBLOCK, &set_of(&[libc::SIGTSTP])?)?;
+pub(crate) fn suspend(signal: i32) -> io::Result<()> {
+    let before = change_mask(libc::SIG_UNBLOCK, &set_of(&[signal])?)?;
     // SAFETY: the default action is in place, no code of ours runs.
-    unsafe { libc::raise(libc::SIGTSTP) };
+    unsafe { libc::raise(signal) };
     before.set()
 }
 
@@ -165,7 +170,16 @@ pub(crate) fn descriptors(wanted: u64) -> io::Result<u64> {
 
 /// Waits until a read of `fd` would return, at most `timeout`.
 pub(crate) fn readable(fd: BorrowedFd<'_>, timeout: Duration) -> io::Result<bool> {
-    let mut entry = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    poll(fd, libc::POLLIN, timeout)
+}
+
+/// Waits until a write to `fd` would return, at most `timeout`.
+pub(crate) fn writable(fd: BorrowedFd<'_>, timeout: Duration) -> io::Result<bool> {
+    poll(fd, libc::POLLOUT, timeout)
+}
+
+fn poll(fd: BorrowedFd<'_>, events: i16, timeout: Duration) -> io::Result<bool> {
+    let mut entry = libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 };
     let millis = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
     // SAFETY: `entry` is one live, writable entry; the descriptor is borrowed and stays open.
     match unsafe { libc::poll(&mut entry, 1, millis) } {

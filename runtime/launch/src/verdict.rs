@@ -128,7 +128,9 @@ pub(crate) fn judge(facts: &[Fact], cause: Option<&Cause>, started: bool) -> Ver
         Some(Cause::Host(words)) => return launcher(exit::HOST, None, words.clone()),
         Some(Cause::Signal(_)) | None => {}
     }
-    if let Some(rank) = root(facts) {
+    if let Some(rank) = root(facts)
+        && !died_of(&facts[usize::from(rank)], cause)
+    {
         return failure(rank, &facts[usize::from(rank)], facts.len(), started);
     }
     if let Some((kind, origin, status)) = facts.first().and_then(Fact::said_goodbye) {
@@ -149,6 +151,15 @@ pub(crate) fn judge(facts: &[Fact], cause: Option<&Cause>, started: bool) -> Ver
             launcher(128 + signal, None, format!("the launcher got {}", signal_name(*signal)))
         }
         _ => launcher(exit::INTERNAL, None, "no node says why the program ended".to_owned()),
+    }
+}
+
+/// Whether the signal that ended a node is what the launcher got: somebody sent it to both, as
+/// `timeout` and systemd do.
+fn died_of(fact: &Fact, cause: Option<&Cause>) -> bool {
+    match (fact.status, cause) {
+        (Some(Status::Signal { signal, .. }), Some(Cause::Signal(sent))) => signal == *sent,
+        _ => false,
     }
 }
 
@@ -343,6 +354,12 @@ mod tests {
         assert_eq!((verdict.code, verdict.reason.as_str()), (66, "builds differ"));
         let verdict = judge(&dead, Some(&Cause::Signal(libc::SIGTERM)), true);
         assert_eq!((verdict.origin, verdict.node, verdict.code), (Origin::Launcher, None, 143));
+        let both = [ended(0, signal(libc::SIGTERM), Ending::None)];
+        let verdict = judge(&both, Some(&Cause::Signal(libc::SIGTERM)), true);
+        assert_eq!((verdict.origin, verdict.node, verdict.code), (Origin::Launcher, None, 143));
+        let crash = [ended(0, signal(libc::SIGSEGV), Ending::None)];
+        let verdict = judge(&crash, Some(&Cause::Signal(libc::SIGTERM)), true);
+        assert_eq!((verdict.origin, verdict.node, verdict.code), (Origin::Node, Some(0), 139));
         let orderly = [ended(0, Status::Exit(4), goodbye(ExitKind::Main, 0, 4))];
         let verdict = judge(&orderly, Some(&Cause::Signal(libc::SIGTERM)), true);
         assert_eq!((verdict.origin, verdict.code), (Origin::Main, 4));

@@ -14,6 +14,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -22,9 +23,10 @@ use std::time::{Duration, Instant};
 use dstd_control::exit;
 use dstd_control::stats::{Ending, Phase, StatsBlock};
 
-use super::frames::{self, Frame, FromAgent, ToAgent};
+use super::frames::{self, Frame, FromAgent, Scope, ToAgent};
 use super::relay::{Outlet, Relay, start_relay};
 use super::setup;
+use crate::handlers::takes;
 use crate::spawn::{Spawned, Template, spawn_error_code};
 use crate::sys::{self, Target};
 
@@ -57,7 +59,8 @@ struct Node {
     pid: u32,
     stats: StatsBlock,
     phase: Phase,
-    stderr: Option<Relay>,
+    /// stderr, and stdout where each node has its own.
+    relays: Vec<Relay>,
     stdin: Option<Sender<Option<Vec<u8>>>>,
     reaped: bool,
 }
@@ -67,7 +70,10 @@ struct Agent {
     inbox: Receiver<Event>,
     events: Sender<Event>,
     nodes: BTreeMap<u16, Node>,
+    /// What all nodes write, unless each has its own.
     stdout: Option<Outlet>,
+    /// Nobody reads what nodes write to stdout any more.
+    stdout_closed: Arc<AtomicBool>,
 }
 
 /// The hidden command `dstd-launch agent [DIR]`: `DIR` is where a program that is sent is put.
@@ -96,7 +102,8 @@ pub(crate) fn main(dir: Option<OsString>) -> i32 {
     if greeted.is_err() || listening.is_err() {
         return exit::INTERNAL;
     }
-    let mut agent = Agent { speaker, inbox, events, nodes: BTreeMap::new(), stdout: None };
+    let mut agent =
+        Agent { speaker, inbox, events, nodes: BTreeMap::new(), stdout: None, stdout_closed: Arc::default() };
     match agent.prepare(dir.map(PathBuf::from)) {
         Ok(Some(Prepared { template, ranks })) => {
             agent.start(template, &ranks);
@@ -195,17 +202,11 @@ impl Agent {
 
     /// Starts the nodes, and says of each whether it could.
     fn start(&mut self, mut template: Template, ranks: &[(u16, u16)]) {
-        let speaker = self.speaker.clone();
-        let say = move |bytes| speaker.say(FromAgent::Stdout(bytes));
-        let outlet = io::pipe().and_then(|(ours, theirs)| {
-            Ok((Outlet::start(File::from(OwnedFd::from(ours)), say)?, OwnedFd::from(theirs)))
-        });
-        match outlet {
-            Ok((outlet, theirs)) => (self.stdout, template.stdout) = (Some(outlet), Some(theirs)),
-            Err(error) => {
-                ranks.iter().for_each(|&(rank, _)| refuse(&self.speaker, &template, rank, &error));
-                return;
-            }
+        if template.streams.stdout_inherited
+            && let Err(error) = self.share_stdout(&mut template, ranks)
+        {
+            ranks.iter().for_each(|&(rank, _)| refuse(&self.speaker, &template, rank, &error));
+            return;
         }
         for &(rank, local_rank) in ranks {
             let spawned =
@@ -217,9 +218,20 @@ impl Agent {
         }
     }
 
+    /// All nodes write to one pipe.
+    fn share_stdout(&mut self, template: &mut Template, ranks: &[(u16, u16)]) -> io::Result<()> {
+        let speaker = self.speaker.clone();
+        let rank = ranks.first().map_or(0, |&(rank, _)| rank);
+        let say = move |bytes| speaker.say(FromAgent::Stdout { rank, bytes });
+        let (ours, theirs) = io::pipe()?;
+        self.stdout = Some(Outlet::start(File::from(OwnedFd::from(ours)), say)?);
+        template.stdout = Some(OwnedFd::from(theirs));
+        Ok(())
+    }
+
     fn adopt(&mut self, rank: u16, spawned: Spawned) -> io::Result<u32> {
-        let Spawned { pid, stats, stderr, stdin } = spawned;
-        let node = Node { pid, stats, phase: Phase::Born, stderr: None, stdin: None, reaped: false };
+        let Spawned { pid, stats, stdout, stderr, stdin } = spawned;
+        let node = Node { pid, stats, phase: Phase::Born, relays: Vec::new(), stdin: None, reaped: false };
         let events = self.events.clone();
         let node = self.nodes.entry(rank).or_insert(node);
         thread::Builder::new().name("wait".to_owned()).spawn(move || {
@@ -227,8 +239,20 @@ impl Agent {
             drop(events.send(Event::Ended(rank)));
         })?;
         let speaker = self.speaker.clone();
-        let say = move |bytes: Vec<u8>| speaker.say(FromAgent::Stderr { rank, bytes });
-        node.stderr = Some(start_relay(File::from(stderr), say)?);
+        let say = move |bytes: Vec<u8>| {
+            speaker.say(FromAgent::Stderr { rank, bytes });
+            true
+        };
+        node.relays.push(start_relay(File::from(stderr), say)?);
+        if let Some(stdout) = stdout {
+            let (speaker, closed) = (self.speaker.clone(), Arc::clone(&self.stdout_closed));
+            let say = move |bytes: Vec<u8>| {
+                speaker.say(FromAgent::Stdout { rank, bytes });
+                // Relaxed: the flag carries nothing but itself.
+                !closed.load(Ordering::Relaxed)
+            };
+            node.relays.push(start_relay(File::from(stdout), say)?);
+        }
         if let Some(stdin) = stdin {
             node.stdin = Some(feed(stdin, self.speaker.clone())?);
         }
@@ -256,15 +280,19 @@ impl Agent {
 
     fn hear(&mut self, message: ToAgent) {
         match message {
-            ToAgent::Signal { rank, group, signal } => {
+            ToAgent::Signal { rank, scope, signal } => {
                 if let Some(node) = self.nodes.get(&rank).filter(|node| !node.reaped) {
-                    let target = if group { Target::Group(node.pid) } else { Target::Process(node.pid) };
-                    sys::kill(target, signal);
+                    match scope {
+                        Scope::Process => sys::kill(Target::Process(node.pid), signal),
+                        Scope::GroupThatTakesIt if !takes(node.pid, signal) => {}
+                        Scope::Group | Scope::GroupThatTakesIt => sys::kill(Target::Group(node.pid), signal),
+                    }
                 }
             }
             ToAgent::Stdin(bytes) => self.give(Some(bytes)),
             ToAgent::StdinEnd => self.give(None),
             ToAgent::StdoutClosed => {
+                self.stdout_closed.store(true, Ordering::Relaxed);
                 if let Some(stdout) = &self.stdout {
                     stdout.close();
                 }
@@ -291,9 +319,7 @@ impl Agent {
         }
         let (status, peak_rss_bytes) = sys::reap(node.pid).expect("an ended child can be reaped");
         node.reaped = true;
-        if let Some(stderr) = node.stderr.take() {
-            stderr.finish();
-        }
+        node.relays.drain(..).for_each(Relay::finish);
         if let Some(stdout) = &self.stdout {
             stdout.drain();
         }

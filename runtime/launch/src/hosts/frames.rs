@@ -11,7 +11,7 @@
 //! | `Spawned`, `NotSpawned` | agent | launcher | for each node |
 //! | `Stdin`, `StdinEnd` | launcher | agent | what node 0 reads; the next one after `StdinTaken` |
 //! | `StdinTaken` | agent | launcher | node 0 has got it |
-//! | `Stdout` | agent | launcher | what the nodes wrote, in their order |
+//! | `Stdout` | agent | launcher | what a node wrote; the first of the host for all, in their order, unless each has its own |
 //! | `Stderr` | agent | launcher | what a node wrote |
 //! | `StdoutClosed` | launcher | agent | nobody reads what the nodes write |
 //! | `Stats` | agent | launcher | a node's counters and last words |
@@ -65,8 +65,36 @@ pub(super) struct Job {
     pub(super) secret: [u8; 32],
     /// Which build the program must be.
     pub(super) build: String,
+    /// Whether the launcher wants to know which node wrote what to stdout.
+    pub(super) each_stdout: bool,
     /// Size and digest, when the program is sent.
     pub(super) sent: Option<(u64, [u8; 32])>,
+}
+
+/// Who gets a signal, of a node and what it has started.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Scope {
+    /// The node.
+    Process,
+    /// All of it. A node 0 beside the launcher shares the launcher's own group: there it is the node.
+    Group,
+    /// All of it, when the node is known to survive the signal; its own host looks.
+    GroupThatTakesIt,
+}
+
+impl Scope {
+    const fn word(self) -> &'static str {
+        match self {
+            Scope::Process => "process",
+            Scope::Group => "group",
+            Scope::GroupThatTakesIt => "group that takes it",
+        }
+    }
+
+    fn from_word(word: &str) -> io::Result<Scope> {
+        let all = [Scope::Process, Scope::Group, Scope::GroupThatTakesIt];
+        all.into_iter().find(|scope| scope.word() == word).ok_or_else(damaged)
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -80,7 +108,7 @@ pub(super) enum ToAgent {
     },
     Signal {
         rank: u16,
-        group: bool,
+        scope: Scope,
         signal: i32,
     },
     Stdin(Vec<u8>),
@@ -94,7 +122,7 @@ pub(crate) enum FromAgent {
     Refused { code: i32, words: String },
     Spawned { rank: u16, pid: u32 },
     NotSpawned { rank: u16, code: i32, words: String },
-    Stdout(Vec<u8>),
+    Stdout { rank: u16, bytes: Vec<u8> },
     Stderr { rank: u16, bytes: Vec<u8> },
     StdinTaken,
     Stats { rank: u16, bytes: Vec<u8> },
@@ -212,9 +240,7 @@ impl ToAgent {
             ToAgent::Piece(bytes) => Frame::new(2, 0, bytes),
             ToAgent::Whole => Frame::new(3, 0, Vec::new()),
             ToAgent::Go { descriptors } => Frame::new(4, 0, numbers([descriptors])),
-            ToAgent::Signal { rank, group, signal } => {
-                Frame::new(5, rank, coded(signal, if group { "group" } else { "" }))
-            }
+            ToAgent::Signal { rank, scope, signal } => Frame::new(5, rank, coded(signal, scope.word())),
             ToAgent::Stdin(bytes) => Frame::new(6, 0, bytes),
             ToAgent::StdinEnd => Frame::new(7, 0, Vec::new()),
             ToAgent::StdoutClosed => Frame::new(8, 0, Vec::new()),
@@ -232,7 +258,7 @@ impl ToAgent {
             }
             5 => {
                 let (signal, target) = read_coded(&body)?;
-                ToAgent::Signal { rank, group: target == "group", signal }
+                ToAgent::Signal { rank, scope: Scope::from_word(&target)?, signal }
             }
             6 => ToAgent::Stdin(body),
             7 => ToAgent::StdinEnd,
@@ -249,7 +275,7 @@ impl FromAgent {
             FromAgent::Refused { code, words } => Frame::new(102, 0, coded(code, &words)),
             FromAgent::Spawned { rank, pid } => Frame::new(103, rank, numbers([pid.into()])),
             FromAgent::NotSpawned { rank, code, words } => Frame::new(104, rank, coded(code, &words)),
-            FromAgent::Stdout(bytes) => Frame::new(105, 0, bytes),
+            FromAgent::Stdout { rank, bytes } => Frame::new(105, rank, bytes),
             FromAgent::Stderr { rank, bytes } => Frame::new(106, rank, bytes),
             FromAgent::StdinTaken => Frame::new(107, 0, Vec::new()),
             FromAgent::Stats { rank, bytes } => Frame::new(108, rank, bytes),
@@ -282,7 +308,7 @@ impl FromAgent {
                 let (code, words) = read_coded(&body)?;
                 FromAgent::NotSpawned { rank, code, words }
             }
-            105 => FromAgent::Stdout(body),
+            105 => FromAgent::Stdout { rank, bytes: body },
             106 => FromAgent::Stderr { rank, bytes: body },
             107 => FromAgent::StdinTaken,
             108 => FromAgent::Stats { rank, bytes: body },

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout};
@@ -54,6 +55,8 @@ pub(super) struct Way<'a> {
     /// What is sent before the agent runs.
     pub(super) launcher: Option<PathBuf>,
     pub(super) signals: &'a sys::Mask,
+    /// Whether each node's stdout comes back on its own.
+    pub(super) each_stdout: bool,
 }
 
 /// A connection.
@@ -63,8 +66,8 @@ pub(super) struct Link {
     child: Child,
     words: Arc<Mutex<Tail>>,
     noise: Option<Relay>,
-    /// Where to read what the nodes of this host write to stderr.
-    pub(super) stderr: BTreeMap<u16, OwnedFd>,
+    /// Where to read what the nodes of this host write to stdout, when it comes back, and to stderr.
+    pub(super) streams: [BTreeMap<u16, OwnedFd>; 2],
 }
 
 impl Link {
@@ -76,23 +79,22 @@ impl Link {
             (child.stdin.take().ok_or_else(missing)?, child.stdout.take().ok_or_else(missing)?);
         let noise = child.stderr.take().ok_or_else(missing)?;
         let (to, loads) = channel();
-        let (mut stderr, mut ends) = (BTreeMap::new(), BTreeMap::new());
-        for rank in seat.ranks.clone() {
-            let (ours, theirs) = io::pipe()?;
-            stderr.insert(rank, ours.into());
-            ends.insert(rank, File::from(OwnedFd::from(theirs)));
-        }
+        let (out, out_ends) = pipes(if way.each_stdout { seat.ranks.clone() } else { 0..0 })?;
+        let (err, err_ends) = pipes(seat.ranks.clone())?;
         let words: Arc<Mutex<Tail>> = Arc::default();
         let tail = Arc::clone(&words);
-        let add = move |bytes: Vec<u8>| tail.lock().unwrap_or_else(PoisonError::into_inner).add(&bytes);
+        let add = move |bytes: Vec<u8>| {
+            tail.lock().unwrap_or_else(PoisonError::into_inner).add(&bytes);
+            true
+        };
         let noise = start_relay(File::from(OwnedFd::from(noise)), add)?;
         thread::Builder::new().name("to host".to_owned()).spawn(move || drop(speak(stdin, &loads)))?;
-        let reader = Reader { index, events, to: to.clone(), stderr: ends };
+        let reader = Reader { index, events, to: to.clone(), stdout: out_ends, stderr: err_ends };
         thread::Builder::new().name("from host".to_owned()).spawn(move || reader.listen(stdout))?;
         if let Some(launcher) = way.launcher {
             drop(to.send(Load::Launcher(launcher)));
         }
-        Ok(Link { name: seat.host.login(), to, child, words, noise: Some(noise), stderr })
+        Ok(Link { name: seat.host.login(), to, child, words, noise: Some(noise), streams: [out, err] })
     }
 
     /// Says something to the agent; one that is gone shows by [`Heard::Closed`].
@@ -188,7 +190,22 @@ struct Reader {
     index: usize,
     events: Sender<Event>,
     to: Sender<Load>,
+    /// Where the words of nodes go whose stdout comes back on its own.
+    stdout: BTreeMap<u16, File>,
     stderr: BTreeMap<u16, File>,
+}
+
+type Ends<T> = BTreeMap<u16, T>;
+
+/// A pipe for each node: where to read, and where to write.
+fn pipes(ranks: Range<u16>) -> io::Result<(Ends<OwnedFd>, Ends<File>)> {
+    let (mut ours, mut theirs) = (BTreeMap::new(), BTreeMap::new());
+    for rank in ranks {
+        let (source, end) = io::pipe()?;
+        ours.insert(rank, source.into());
+        theirs.insert(rank, File::from(OwnedFd::from(end)));
+    }
+    Ok((ours, theirs))
 }
 
 impl Reader {
@@ -201,15 +218,22 @@ impl Reader {
             }
         }
         // Nobody waits for more of the nodes' words.
+        self.stdout.clear();
         self.stderr.clear();
         self.tell(Heard::Closed);
     }
 
     fn hear(&mut self, message: FromAgent) {
         match message {
-            FromAgent::Stdout(bytes) => {
-                let mut stdout = io::stdout().lock();
-                if stdout.write_all(&bytes).and_then(|()| stdout.flush()).is_err() {
+            FromAgent::Stdout { rank, bytes } => {
+                let written = match self.stdout.get(&rank) {
+                    Some(mut end) => end.write_all(&bytes),
+                    None => {
+                        let mut stdout = io::stdout().lock();
+                        stdout.write_all(&bytes).and_then(|()| stdout.flush())
+                    }
+                };
+                if written.is_err() {
                     drop(self.to.send(Load::Say(ToAgent::StdoutClosed)));
                 }
             }
@@ -221,6 +245,7 @@ impl Reader {
             }
             message => {
                 if let FromAgent::Ended { rank, .. } = message {
+                    self.stdout.remove(&rank);
                     self.stderr.remove(&rank);
                 }
                 self.tell(Heard::Said(message));

@@ -23,6 +23,7 @@ mod spec;
 mod start;
 mod stdin;
 
+pub(crate) use frames::Scope;
 pub(crate) use link::Heard;
 pub(crate) use options::{Decided, HostOptions};
 pub(crate) use spec::Cluster;

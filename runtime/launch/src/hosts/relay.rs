@@ -29,15 +29,16 @@ impl Relay {
     }
 }
 
-/// Gives all that can be read from `source` to `say`, until the end.
-pub(super) fn start_relay(source: File, say: impl Fn(Vec<u8>) + Send + 'static) -> io::Result<Relay> {
+/// Gives all that can be read from `source` to `say`, until the end or until `say` wants no more: then who writes
+/// next is told so.
+pub(super) fn start_relay(source: File, say: impl Fn(Vec<u8>) -> bool + Send + 'static) -> io::Result<Relay> {
     let node_ended = Arc::new(AtomicBool::new(false));
     let ended = Arc::clone(&node_ended);
     let work = move || relay(source, &ended, say);
     Ok(Relay { node_ended, thread: thread::Builder::new().name("relay".to_owned()).spawn(work)? })
 }
 
-fn relay(mut source: File, node_ended: &AtomicBool, say: impl Fn(Vec<u8>)) {
+fn relay(mut source: File, node_ended: &AtomicBool, say: impl Fn(Vec<u8>) -> bool) {
     let mut buffer = vec![0; PIECE_BYTES];
     loop {
         // Read before looking: what came before the end is seen in the next look at the latest.
@@ -50,7 +51,11 @@ fn relay(mut source: File, node_ended: &AtomicBool, say: impl Fn(Vec<u8>)) {
         }
         match source.read(&mut buffer) {
             Ok(0) => return,
-            Ok(got) => say(buffer[..got].to_vec()),
+            Ok(got) => {
+                if !say(buffer[..got].to_vec()) {
+                    return;
+                }
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => return,
         }

@@ -15,6 +15,7 @@ use dstd_control::secret::Secret;
 use super::frames::Job;
 use super::net::{self, Iface};
 use super::{DESCRIPTORS_PER_NODE, build};
+use crate::everyday::Readers;
 use crate::program;
 use crate::spawn::{Streams, Template};
 use crate::sys;
@@ -76,11 +77,16 @@ pub(super) fn template(job: &Job, path: PathBuf) -> Result<Template, Failure> {
         connect_timeout: Duration::from_millis(job.connect_timeout_ms),
         reach: Reach { listen: Some(listen_address(job)?), ports, descriptors: None, unwatched: false },
         options: Options::from_lookup(&lookup).map_err(|_| wrong("options"))?,
-        streams: Streams::Relayed,
+        relayed: true,
         stdout: None,
         signals: sys::mask()
             .map_err(|error| (exit::INTERNAL, format!("cannot read the signal mask: {error}")))?,
         secret: Secret::from_bytes(job.secret),
+        streams: Streams {
+            stdin: Readers::Node0,
+            stdout_inherited: !job.each_stdout,
+            stderr_like_ours: false,
+        },
     })
 }
 

@@ -4,7 +4,6 @@ use std::fmt::Write;
 use std::fs;
 use std::io;
 use std::net::{IpAddr, TcpListener, ToSocketAddrs};
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
@@ -16,7 +15,7 @@ use dstd_control::stats::StatsBlock;
 use super::frames::{FromAgent, Job, ToAgent};
 use super::link::{self, Heard, Link, Load, Way};
 use super::spec::{Cluster, Seat};
-use super::{DESCRIPTORS_PER_NODE, HostOptions, build, net, rsh, stdin};
+use super::{DESCRIPTORS_PER_NODE, HostOptions, Scope, build, net, rsh, stdin};
 use crate::job::Event;
 use crate::spawn::{Spawned, Template};
 use crate::sys::{self, signal_name};
@@ -120,10 +119,11 @@ impl Remote {
         let job = describe(template, dir, options).map_err(program)?;
         let rsh = options.rsh();
         let mut this = Remote::default();
+        let each_stdout = !template.streams.stdout_inherited;
         let seats: Vec<&Seat> = cluster.hosts.iter().filter(|seat| !seat.here).collect();
         for (index, seat) in seats.iter().enumerate() {
             let launcher = options.bcast.is_some().then(|| launcher.clone());
-            let way = Way { rsh: &rsh, remote: &remote, launcher, signals: &template.signals };
+            let way = Way { rsh: &rsh, remote: &remote, launcher, signals: &template.signals, each_stdout };
             let link = Link::open(way, seat, index, patience.events.clone());
             this.links.push(link.map_err(|error| cannot("cannot start a remote shell", error))?);
         }
@@ -206,6 +206,10 @@ impl Remote {
             link.say(ToAgent::Go { descriptors });
         }
         if let Some(link) = self.link_of(cluster, 0) {
+            if !template.streams.stdin.include(0) {
+                self.links[link].say(ToAgent::StdinEnd);
+                return Ok(());
+            }
             self.stdin = Some(stdin::forward(self.links[link].to.clone())?);
         }
         Ok(())
@@ -220,14 +224,14 @@ impl Remote {
 
     /// What a job needs to know of a node that its agent starts; the process id is told later.
     pub(crate) fn spawned(&mut self, link: usize, rank: u16) -> io::Result<Spawned> {
-        let stderr: Option<OwnedFd> = self.links[link].stderr.remove(&rank);
+        let [stdout, stderr] = self.links[link].streams.each_mut().map(|ends| ends.remove(&rank));
         let stderr = stderr.ok_or_else(|| io::Error::other("its stderr is taken"))?;
-        Ok(Spawned { pid: 0, stats: StatsBlock::private()?, stderr, stdin: None })
+        Ok(Spawned { pid: 0, stats: StatsBlock::private()?, stdout, stderr, stdin: None })
     }
 
     /// Sends a signal to a node or its group.
-    pub(crate) fn signal(&self, link: usize, rank: u16, group: bool, signal: i32) {
-        self.links[link].say(ToAgent::Signal { rank, group, signal });
+    pub(crate) fn signal(&self, link: usize, rank: u16, scope: Scope, signal: i32) {
+        self.links[link].say(ToAgent::Signal { rank, scope, signal });
     }
 
     /// Node 0 has what was read for it.
@@ -286,6 +290,7 @@ fn describe(template: &Template, dir: PathBuf, options: &HostOptions) -> io::Res
         ports: options.port_range.as_ref().map(ToString::to_string),
         secret: *template.secret.expose(),
         build: build::identity(&template.path)?,
+        each_stdout: !template.streams.stdout_inherited,
         sent,
     })
 }

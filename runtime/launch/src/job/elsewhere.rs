@@ -47,7 +47,7 @@ impl Job<'_> {
             // Before the start, or handled where it is read.
             FromAgent::Ready { .. }
             | FromAgent::Refused { .. }
-            | FromAgent::Stdout(_)
+            | FromAgent::Stdout { .. }
             | FromAgent::Stderr { .. } => {}
         }
     }

@@ -62,7 +62,8 @@ impl Job<'_> {
     fn add_tail(&self, words: &mut String, rank: u16) {
         let others = || self.nodes.iter().enumerate().filter(|(other, _)| *other != usize::from(rank));
         let tail = &self.nodes[usize::from(rank)].tail;
-        if tail.is_empty() || others().all(|(_, node)| node.tail.is_empty()) {
+        let just_above = self.output.is_shown() && others().all(|(_, node)| node.tail.is_empty());
+        if tail.is_empty() || just_above {
             return;
         }
         words.push_str("\nthe last lines of its stderr:");

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod node;
+mod output;
 mod run;
 
 use run::{command, send, start, start_with_stdin, wait_gone};
@@ -38,7 +39,7 @@ fn main() {
 }
 
 macro_rules! tests {
-    ($($name:ident),+ $(,)?) => {
+    ($($name:path),+ $(,)?) => {
         const TESTS: &[(&str, fn())] = &[$((stringify!($name), $name)),+];
     };
 }
@@ -72,6 +73,25 @@ tests!(
     a_second_interrupt_ends_all,
     term_ends_all,
     user_signals_reach_all,
+    a_handler_on_node_0_is_enough,
+    node_0_ends_in_its_own_way_when_it_handles_term,
+    a_signal_to_launcher_and_nodes_has_its_code,
+    output::labels_name_the_node,
+    output::times_are_utc,
+    output::json_has_both_streams_on_stdout,
+    output::none_shows_nothing_but_why_it_failed,
+    output::files_get_every_byte,
+    output::a_full_disk_is_said_and_ends_with_70,
+    output::a_disk_that_becomes_full_keeps_what_came_before,
+    output::a_log_that_cannot_be_opened_starts_nothing,
+    output::a_limit_of_file_size_is_no_death,
+    output::a_stdout_that_cannot_be_written_fails_the_nodes,
+    output::a_closed_stdout_is_as_in_std,
+    output::a_slow_reader_gets_all,
+    output::nobody_reads_and_a_signal_ends_it,
+    output::a_chatty_child_does_not_hold_the_launcher,
+    output::stdin_goes_to_whom_it_is_given,
+    output::a_dry_run_starts_nothing,
     what_cannot_run_is_told_before_it_runs,
     cargo_dstd_builds_what_it_runs,
 );
@@ -302,6 +322,42 @@ fn user_signals_reach_all() {
         }
         run.finish().is("main", Some(0), 0);
     }
+}
+
+fn a_handler_on_node_0_is_enough() {
+    for signal in [libc::SIGUSR1, libc::SIGUSR2, libc::SIGQUIT] {
+        let mut run = start("-n 3", &["handler", "0", &signal.to_string()]);
+        run.wait_out("waiting");
+        run.kill(signal);
+        run.finish().is("main", Some(0), 0).said_nothing();
+    }
+    // Without any, the signal does what it does to a program of one process.
+    let mut run = start("-n 3", &["hang", "0"]);
+    run.wait_up(3);
+    run.kill(libc::SIGUSR1);
+    assert_eq!(run.finish().code, 128 + libc::SIGUSR1);
+}
+
+fn node_0_ends_in_its_own_way_when_it_handles_term() {
+    for signal in [libc::SIGTERM, libc::SIGHUP] {
+        let mut run = start("-n 3", &["handler", "0", &libc::SIGTERM.to_string()]);
+        run.wait_out("waiting");
+        run.kill(signal);
+        run.finish().is("main", Some(0), 0).said_nothing();
+    }
+    let mut run = start("-n 2 --grace 100ms", &["deaf", "0"]);
+    run.wait_out("deaf");
+    run.kill(libc::SIGTERM);
+    run.finish().is("launcher", None, 143);
+}
+
+fn a_signal_to_launcher_and_nodes_has_its_code() {
+    let mut run = start("-n 2", &["hang", "0"]);
+    let pids = run.wait_up(2);
+    // As `timeout` and systemd do: to everybody. Who is told of it first depends.
+    run.kill(libc::SIGTERM);
+    send(pids[0], libc::SIGTERM);
+    assert_eq!(run.finish().code, 143);
 }
 
 fn what_cannot_run_is_told_before_it_runs() {

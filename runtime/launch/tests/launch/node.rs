@@ -37,7 +37,7 @@ pub(crate) fn main(args: &[String]) -> ! {
     }
     let node = join(&env, behaviour, culprit, text);
     node.stats.set_running();
-    if !matches!(behaviour, "ok" | "stdin" | "show" | "exit") {
+    if !matches!(behaviour, "ok" | "stdin" | "show" | "exit" | "read-then-exit" | "lines" | "flood") {
         say(&format!("up {} {}", env.rank, std::process::id()));
     }
     if std::env::var_os("NOISE").is_some() {
@@ -45,7 +45,14 @@ pub(crate) fn main(args: &[String]) -> ! {
     }
     match behaviour {
         "exit" => node.exit(),
+        "read-then-exit" => {
+            if culpable {
+                std::io::copy(&mut std::io::stdin(), &mut std::io::stdout()).unwrap();
+            }
+            node.exit()
+        }
         "signal" => node.wait_for_signal(),
+        "lines" => node.print_lines(),
         "stay" if node.rank == 0 => node.main_ends(9),
         _ if culpable => node.misbehave(behaviour),
         _ => node.follow(),
@@ -132,6 +139,23 @@ impl Node {
                 say(std::fs::read_to_string("/proc/self/personality").unwrap().trim());
                 self.main_ends(0)
             }
+            "handler" => {
+                let signal = self.text.parse().unwrap();
+                block(signal);
+                say("waiting");
+                wait_for(signal);
+                say("got");
+                self.main_ends(0)
+            }
+            "flood" => {
+                let line = format!("{}\n", "x".repeat(99));
+                for _ in 0..self.text.parse::<usize>().unwrap() {
+                    if std::io::stdout().write_all(line.as_bytes()).is_err() {
+                        self.main_ends(101);
+                    }
+                }
+                self.main_ends(0)
+            }
             "count" => {
                 self.stats.add_sent(14, 99);
                 self.stats.futex_wake.fetch_add(5, std::sync::atomic::Ordering::Relaxed);
@@ -199,19 +223,27 @@ impl Node {
     /// Waits for a signal, says so, and ends when all have got it.
     fn wait_for_signal(mut self) -> ! {
         let signal = self.text.parse().unwrap();
-        // SAFETY: all-zero bytes are a valid `sigset_t`.
-        let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
-        // SAFETY: the set is live and writable.
-        unsafe { libc::sigaddset(&mut set, signal) };
-        // SAFETY: the set is live.
-        unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut()) };
+        block(signal);
         say("waiting");
-        // SAFETY: the set is live.
-        assert_eq!(unsafe { libc::sigwaitinfo(&set, std::ptr::null_mut()) }, signal);
+        wait_for(signal);
         say("got");
         if self.rank == 0 {
             (1..self.peers.len()).for_each(|peer| self.listen(peer));
             self.main_ends(0);
+        }
+        self.tell(0);
+        self.follow()
+    }
+
+    /// Every node prints on both streams; node 0 ends the program when all have.
+    fn print_lines(mut self) -> ! {
+        let rank = self.rank;
+        std::io::stdout().write_all(format!("out {rank} a\nout {rank} b\n").as_bytes()).unwrap();
+        eprint!("err {rank} a\nerr {rank} \"end");
+        if rank == 0 {
+            (1..self.peers.len()).for_each(|peer| self.listen(peer));
+            let code = self.text.parse().unwrap_or(0);
+            self.main_ends(code);
         }
         self.tell(0);
         self.follow()
@@ -248,6 +280,24 @@ impl Node {
             }
         }
     }
+}
+
+fn set_of(signal: i32) -> libc::sigset_t {
+    // SAFETY: all-zero bytes are a valid `sigset_t`.
+    let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the set is live and writable.
+    unsafe { libc::sigaddset(&mut set, signal) };
+    set
+}
+
+fn block(signal: i32) {
+    // SAFETY: the set is live.
+    unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &set_of(signal), std::ptr::null_mut()) };
+}
+
+fn wait_for(signal: i32) {
+    // SAFETY: the set is live.
+    assert_eq!(unsafe { libc::sigwaitinfo(&set_of(signal), std::ptr::null_mut()) }, signal);
 }
 
 /// One write, so that lines of different nodes do not mix.

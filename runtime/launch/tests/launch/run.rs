@@ -42,6 +42,16 @@ pub(crate) fn start(options: &str, program: &[&str]) -> Run {
 }
 
 pub(crate) fn start_with_stdin(options: &str, program: &[&str], stdin: &str) -> Run {
+    start_changed(options, program, stdin, |_| {})
+}
+
+/// As [`start`], after `change` has changed the launcher's command.
+pub(crate) fn start_changed(
+    options: &str,
+    program: &[&str],
+    stdin: &str,
+    change: impl FnOnce(&mut Command),
+) -> Run {
     let number = FILES.fetch_add(1, Ordering::Relaxed);
     let report = std::env::temp_dir().join(format!("dstd-launch-test-{}-{number}.json", std::process::id()));
     let mut command = Command::new(env!("CARGO_BIN_EXE_dstd-launch"));
@@ -59,11 +69,19 @@ pub(crate) fn start_with_stdin(options: &str, program: &[&str], stdin: &str) -> 
     };
     // SAFETY: `defaults` makes only calls that are safe between fork and exec.
     unsafe { command.pre_exec(defaults) };
+    change(&mut command);
     let mut child = command.spawn().unwrap();
-    let mut input = child.stdin.take().unwrap();
-    input.write_all(stdin.as_bytes()).unwrap();
-    drop(input);
-    let (out, out_reader) = lines(child.stdout.take().unwrap());
+    // The ends that the launcher has are closed here.
+    drop(command);
+    if let Some(mut input) = child.stdin.take() {
+        input.write_all(stdin.as_bytes()).unwrap();
+    }
+    // A stdout that is not ours to read ends at once.
+    let out: Box<dyn Read + Send> = match child.stdout.take() {
+        Some(out) => Box::new(out),
+        None => Box::new(std::io::empty()),
+    };
+    let (out, out_reader) = lines(out);
     let (err, err_reader) = lines(child.stderr.take().unwrap());
     Run { child, out, err, readers: vec![out_reader, err_reader], report, seen: Vec::new(), said: Vec::new() }
 }
@@ -123,6 +141,36 @@ impl Run {
             pids[rank as usize] = pid;
         }
         pids
+    }
+
+    /// The processes that the launcher has started and that are no zombies, with their states.
+    fn nodes(&self) -> Vec<(u32, char)> {
+        let entries = std::fs::read_dir("/proc").unwrap();
+        let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+        pids.filter_map(|pid| {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            let mut fields = stat.rsplit(") ").next()?.split(' ');
+            let state = fields.next()?.chars().next()?;
+            (fields.next()? == self.pid().to_string() && state != 'Z').then_some((pid, state))
+        })
+        .collect()
+    }
+
+    /// Waits until all nodes have ended although the launcher has not.
+    pub(crate) fn wait_nodes_gone(&self) {
+        wait_until("the nodes do not end", || self.nodes().is_empty());
+    }
+
+    /// Waits until the only node waits for room in a pipe.
+    pub(crate) fn wait_node_blocked(&self) {
+        wait_until("the node does not wait", || {
+            let waits = |pid: u32| {
+                let path = format!("/proc/{pid}/syscall");
+                let call = std::fs::read_to_string(path).unwrap_or_default();
+                call.starts_with(&format!("{} 0x1 ", libc::SYS_write))
+            };
+            self.nodes().iter().any(|(pid, state)| *state == 'S' && waits(*pid))
+        });
     }
 
     pub(crate) fn kill(&self, signal: i32) {
@@ -217,14 +265,20 @@ pub(crate) fn send(pid: u32, signal: i32) {
 
 /// Waits until a process is gone, or is a zombie that its parent has to reap.
 pub(crate) fn wait_gone(pid: u32) {
+    wait_until(&format!("process {pid} is left behind"), || matches!(state_of(pid), None | Some('Z' | 'X')));
+}
+
+/// The state of a process as /proc names it.
+pub(crate) fn state_of(pid: u32) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit(") ").next()?.chars().next()
+}
+
+/// Waits until something is so; it must become so.
+pub(crate) fn wait_until(otherwise: &str, so: impl Fn() -> bool) {
     let until = Instant::now() + BOUND;
-    loop {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
-        if matches!(state, None | Some('Z' | 'X')) {
-            return;
-        }
-        assert!(Instant::now() < until, "process {pid} is left behind");
+    while !so() {
+        assert!(Instant::now() < until, "{otherwise}");
         std::thread::park_timeout(Duration::from_millis(5));
     }
 }

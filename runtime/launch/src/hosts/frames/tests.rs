@@ -22,6 +22,7 @@ fn job() -> Job {
         ports: Some("1-2".to_owned()),
         secret: [9; 32],
         build: "build-id ab".to_owned(),
+        each_stdout: true,
         sent: Some((5, [3; 32])),
     }
 }
@@ -32,8 +33,9 @@ fn to_agent() -> Vec<ToAgent> {
         ToAgent::Piece(vec![1, 2, 3]),
         ToAgent::Whole,
         ToAgent::Go { descriptors: u64::MAX },
-        ToAgent::Signal { rank: 63, group: true, signal: 9 },
-        ToAgent::Signal { rank: 0, group: false, signal: 15 },
+        ToAgent::Signal { rank: 63, scope: Scope::Group, signal: 9 },
+        ToAgent::Signal { rank: 1, scope: Scope::GroupThatTakesIt, signal: 10 },
+        ToAgent::Signal { rank: 0, scope: Scope::Process, signal: 15 },
         ToAgent::Stdin(Vec::new()),
         ToAgent::StdinEnd,
         ToAgent::StdoutClosed,
@@ -48,7 +50,7 @@ fn from_agent() -> Vec<FromAgent> {
         FromAgent::Refused { code: 66, words: words() },
         FromAgent::Spawned { rank: 1, pid: u32::MAX },
         FromAgent::NotSpawned { rank: 1, code: 72, words: words() },
-        FromAgent::Stdout(vec![0; 70_000]),
+        FromAgent::Stdout { rank: 3, bytes: vec![0; 70_000] },
         FromAgent::Stderr { rank: 3, bytes: Vec::new() },
         FromAgent::StdinTaken,
         FromAgent::Stats { rank: 1, bytes: vec![7; 16] },
