@@ -17,6 +17,7 @@ mod descriptors;
 mod drops;
 mod endings;
 mod environment;
+mod everyday;
 mod files;
 mod foreign_crates;
 mod foreign_locks;
@@ -180,6 +181,8 @@ const ENDINGS: &[(&str, Run)] = &[
     ("fork_orphan", forks::orphan),
     ("fork_daemon", forks::daemon),
     ("fork_by_clone", forks::by_clone),
+    ("signals_handled", everyday::handled),
+    ("shared_stdin", everyday::shared_stdin),
     ("libc_thread_local", stops::libc_thread_local),
     ("native_stack", stops::native_stack),
     ("dead_thread_local", stops::dead_thread_local),

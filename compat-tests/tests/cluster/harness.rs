@@ -156,7 +156,13 @@ impl Run {
         self.changes.into_iter().for_each(|change| change(&mut command));
         let words = format!("{command:?}");
         let mut child = command.spawn().expect("the program is there");
-        let stdout = Text::collect(child.stdout.take().expect("it is piped"));
+        // What the command holds of a stream must not keep it open.
+        drop(command);
+        // What a change has led elsewhere is not seen here.
+        let stdout = match child.stdout.take() {
+            Some(stdout) => Text::collect(stdout),
+            None => Text::collect(std::io::empty()),
+        };
         let stderr = Text::collect(child.stderr.take().expect("it is piped"));
         let pid = child.id();
         let ended = wait(child);

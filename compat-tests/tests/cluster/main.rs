@@ -8,6 +8,7 @@ mod harness;
 
 mod bounded;
 mod builds;
+mod doctor;
 mod endings;
 mod examples;
 mod forks;
@@ -21,5 +22,6 @@ mod output;
 mod refusals;
 mod report;
 mod scenarios;
+mod signals;
 mod start;
 mod stops;

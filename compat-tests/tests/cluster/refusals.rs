@@ -29,7 +29,7 @@ fn thread_locals_are_lent_where_page_faults_may_not_be_handled() {
 
 /// What is started may not call `personality`, nor may its children.
 #[expect(unsafe_code, reason = "a filter is installed between fork and exec")]
-fn forbid_personality(command: &mut Command) {
+pub(crate) fn forbid_personality(command: &mut Command) {
     // SAFETY: the function makes two system calls and touches its own stack only.
     unsafe { command.pre_exec(|| filter(&[(CALL_NUMBER, libc::SYS_personality as u32)])) };
 }

@@ -47,6 +47,9 @@ struct LaunchCommand {
 }
 
 const AFTER_HELP: &str = "\
+`dstd-launch doctor` (or `cargo dstd doctor`) says what this host lets nodes do. Signals, logs and
+terminals: runtime/docs/everyday.md.
+
 Exit status: that of main on node 0; else 128 + signal or the status of the node that failed first;
 64 usage, 65 a host cannot be used, 66 different builds, 67 secret refused, 68 no port, 69 timeout or
 nobody there, 70 internal, 72 this host or program cannot run so. Durations: 500ms, 10s, 2m, 1h. Sizes: 64M, 4G.";
@@ -142,6 +145,8 @@ enum CargoWhat {
     /// Builds a program (for release, unless told otherwise) and runs it on several nodes
     #[command(after_help = AFTER_HELP, args_override_self = true)]
     Run(Box<RunCommand>),
+    /// Says what this host lets nodes do
+    Doctor,
 }
 
 /// `cargo dstd run`.
@@ -251,19 +256,18 @@ pub(crate) fn parse_launch(args: impl Iterator<Item = OsString>) -> Result<Plan,
     Ok(Plan { launch: command.launch, options, vars, program, args: words.collect() })
 }
 
-/// Reads the command line of `cargo dstd`, or of `cargo-dstd` without cargo.
+/// Reads the command line of `cargo dstd`, without the word `dstd`.
 pub(crate) fn parse_cargo(args: impl Iterator<Item = OsString>) -> Result<Build, i32> {
-    let mut args: Vec<OsString> = args.collect();
-    if args.get(1).is_some_and(|arg| arg == "dstd") {
-        args.remove(1);
-    }
-    let CargoWhat::Run(mut run) = CargoCommand::try_parse_from(args).map_err(|error| spoken(&error))?.what;
+    let CargoWhat::Run(mut run) = CargoCommand::try_parse_from(args).map_err(|error| spoken(&error))?.what else {
+        // It has its own command line, and was asked before.
+        return Err(crate::doctor::run(std::iter::once("doctor".into())));
+    };
     let (options, vars) = decide(&mut run.launch)?;
     Ok(Build { run: *run, options, vars })
 }
 
 /// Prints clap's help (0) or error (64).
-fn spoken(error: &clap::Error) -> i32 {
+pub(crate) fn spoken(error: &clap::Error) -> i32 {
     // When even that cannot be printed, the status still tells.
     drop(error.print());
     if error.use_stderr() { exit::USAGE } else { 0 }
@@ -326,7 +330,7 @@ fn parse_var(
 }
 
 /// A number of bytes with an optional unit K, M, G or T (powers of 1024).
-fn parse_bytes(text: &str) -> Result<u64, String> {
+pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
     let wrong = || "not a size: write a whole number above 0 and a unit, like 512M or 4G".to_owned();
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
@@ -354,8 +358,10 @@ mod tests {
     fn cargo(line: &str) -> Result<RunCommand, i32> {
         let words = std::iter::once("cargo-dstd").chain(line.split(' '));
         let command = CargoCommand::try_parse_from(words).map_err(|_| 64)?;
-        let CargoWhat::Run(run) = command.what;
-        Ok(*run)
+        match command.what {
+            CargoWhat::Run(run) => Ok(*run),
+            CargoWhat::Doctor => Err(0),
+        }
     }
 
     #[test]

@@ -2,13 +2,16 @@
 //!
 //! ```text
 //! args -> job --- program    where PROGRAM is
-//!             |-- spawn      one process a node: environment, secret, statistics block, stderr
-//!             |-- links      sockets between the nodes, which share memory
-//!             |-- hosts      the same on other hosts: agents behind ssh
-//!             |-- signals    ^C, TERM, USR1, USR2, ^Z
-//!             |-- console    stderr of the nodes, the launcher's own words
-//!             |-- verdict    why it ended (pure)
-//!             `-- report     what happened, as JSON
+//!      |      |-- spawn      one process a node: environment, secret, statistics block, streams
+//!      |      |-- links      sockets between the nodes, which share memory
+//!      |      |-- hosts      the same on other hosts: agents behind ssh
+//!      |      |-- signals    ^C, TERM, USR1, USR2, ^Z; handlers: who can take them
+//!      |      |-- output     what the nodes print: shown, logged
+//!      |      |-- console    stderr, the launcher's own words
+//!      |      |-- verdict    why it ended (pure)
+//!      |      `-- report     what happened, as JSON
+//!      |-- dry_run           what would be started
+//!      `-- doctor            what this host lets nodes do
 //! ```
 //! The job's thread decides; the other threads wait for one thing each and send it an event.
 
@@ -19,6 +22,7 @@
 mod args;
 mod cargo;
 mod console;
+mod doctor;
 mod dry_run;
 mod everyday;
 mod handlers;
@@ -41,14 +45,16 @@ use std::ffi::OsString;
 /// Must be called by a thread that lives until it returns: the nodes die with it.
 pub fn main(args: impl Iterator<Item = OsString>) -> i32 {
     let args: Vec<OsString> = args.collect();
+    if doctor::is_asked(&args) {
+        return doctor::run(args.into_iter().skip(1));
+    }
     if let [_, first, rest @ ..] = &args[..]
         && first == "agent"
         && rest.len() <= 1
     {
         return hosts::agent::main(rest.first().cloned());
     }
-    let args = args.into_iter();
-    match args::parse_launch(args) {
+    match args::parse_launch(args.into_iter()) {
         Ok(plan) => job::run(&plan),
         Err(code) => code,
     }
@@ -56,7 +62,15 @@ pub fn main(args: impl Iterator<Item = OsString>) -> i32 {
 
 /// The command `cargo-dstd`, as started by `cargo dstd`: builds, then does what [`main`] does.
 pub fn cargo_main(args: impl Iterator<Item = OsString>) -> i32 {
-    match args::parse_cargo(args) {
+    let mut args: Vec<OsString> = args.collect();
+    // cargo gives its subcommands their own name as the first word.
+    if args.get(1).is_some_and(|word| word == "dstd") {
+        args.remove(1);
+    }
+    if doctor::is_asked(&args) {
+        return doctor::run(args.into_iter().skip(1));
+    }
+    match args::parse_cargo(args.into_iter()) {
         Ok(build) => cargo::build_and_run(&build),
         Err(code) => code,
     }
