@@ -5,6 +5,8 @@
 mod node;
 mod output;
 mod run;
+mod shell;
+mod terminal;
 
 use run::{command, send, start, start_with_stdin, wait_gone};
 use serde_json::json;
@@ -13,6 +15,9 @@ fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     if args.first().is_some_and(|arg| arg == "node") {
         node::main(&args[1..]);
+    }
+    if args.first().is_some_and(|arg| arg == "shell") {
+        shell::main(&args[1..]);
     }
     let filters: Vec<&String> = args.iter().filter(|arg| !arg.starts_with('-')).collect();
     let list = args.iter().any(|arg| arg == "--list");
@@ -92,6 +97,14 @@ tests!(
     output::a_chatty_child_does_not_hold_the_launcher,
     output::stdin_goes_to_whom_it_is_given,
     output::a_dry_run_starts_nothing,
+    terminal::an_interrupt_is_node_0s,
+    terminal::a_second_interrupt_ends_all,
+    terminal::quit_ends_all,
+    terminal::a_stopped_job_is_continued_as_often_as_wanted,
+    terminal::time_stands_still_for_a_stopped_job,
+    terminal::reading_in_the_background_stops_the_whole_job,
+    terminal::writing_in_the_background_is_as_the_terminal_says,
+    terminal::a_closed_window_ends_all,
     what_cannot_run_is_told_before_it_runs,
     cargo_dstd_builds_what_it_runs,
 );

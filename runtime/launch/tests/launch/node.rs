@@ -296,8 +296,15 @@ fn block(signal: i32) {
 }
 
 fn wait_for(signal: i32) {
-    // SAFETY: the set is live.
-    assert_eq!(unsafe { libc::sigwaitinfo(&set_of(signal), std::ptr::null_mut()) }, signal);
+    loop {
+        // SAFETY: the set is live.
+        let got = unsafe { libc::sigwaitinfo(&set_of(signal), std::ptr::null_mut()) };
+        if got == signal {
+            return;
+        }
+        // A process that was stopped and continued is interrupted.
+        assert_eq!(std::io::Error::last_os_error().kind(), std::io::ErrorKind::Interrupted);
+    }
 }
 
 /// One write, so that lines of different nodes do not mix.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// Far more than anything takes.
-const BOUND: Duration = Duration::from_secs(60);
+pub(crate) const BOUND: Duration = Duration::from_secs(60);
 
 static FILES: AtomicU32 = AtomicU32::new(0);
 
@@ -143,22 +143,9 @@ impl Run {
         pids
     }
 
-    /// The processes that the launcher has started and that are no zombies, with their states.
-    fn nodes(&self) -> Vec<(u32, char)> {
-        let entries = std::fs::read_dir("/proc").unwrap();
-        let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
-        pids.filter_map(|pid| {
-            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-            let mut fields = stat.rsplit(") ").next()?.split(' ');
-            let state = fields.next()?.chars().next()?;
-            (fields.next()? == self.pid().to_string() && state != 'Z').then_some((pid, state))
-        })
-        .collect()
-    }
-
     /// Waits until all nodes have ended although the launcher has not.
     pub(crate) fn wait_nodes_gone(&self) {
-        wait_until("the nodes do not end", || self.nodes().is_empty());
+        wait_until("the nodes do not end", || children(self.pid()).is_empty());
     }
 
     /// Waits until the only node waits for room in a pipe.
@@ -169,7 +156,7 @@ impl Run {
                 let call = std::fs::read_to_string(path).unwrap_or_default();
                 call.starts_with(&format!("{} 0x1 ", libc::SYS_write))
             };
-            self.nodes().iter().any(|(pid, state)| *state == 'S' && waits(*pid))
+            children(self.pid()).iter().any(|(pid, state)| *state == 'S' && waits(*pid))
         });
     }
 
@@ -266,6 +253,19 @@ pub(crate) fn send(pid: u32, signal: i32) {
 /// Waits until a process is gone, or is a zombie that its parent has to reap.
 pub(crate) fn wait_gone(pid: u32) {
     wait_until(&format!("process {pid} is left behind"), || matches!(state_of(pid), None | Some('Z' | 'X')));
+}
+
+/// The processes that `parent` has started and that are no zombies, with their states.
+pub(crate) fn children(parent: u32) -> Vec<(u32, char)> {
+    let entries = std::fs::read_dir("/proc").unwrap();
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    let child = |pid: u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let mut fields = stat.rsplit(") ").next()?.split(' ');
+        let state = fields.next()?.chars().next()?;
+        (fields.next()? == parent.to_string() && state != 'Z').then_some((pid, state))
+    };
+    pids.filter_map(child).collect()
 }
 
 /// The state of a process as /proc names it.
