@@ -349,6 +349,7 @@ pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::everyday::{Readers, Style};
 
     fn launch(line: &str) -> Result<LaunchCommand, i32> {
         let words = std::iter::once("dstd-launch").chain(line.split(' '));
@@ -380,6 +381,8 @@ mod tests {
         let plain = launch("prog").unwrap().launch;
         assert_eq!(plain.np, None);
         assert_eq!((plain.grace, plain.connect_timeout), (Duration::from_secs(10), Duration::from_secs(30)));
+        let everyday = &plain.everyday;
+        assert_eq!((everyday.output, everyday.stdin, everyday.dry_run), (Style::Raw, Readers::All, false));
         assert_eq!((plain.timeout, plain.quiet, plain.verbose), (None, false, 0));
         assert_eq!(plain.options(Options::default()), Options::default());
 
@@ -484,6 +487,9 @@ mod tests {
         let run = cargo("run -n 3 -p word_count --bin word_count -F a,b --locked -- FILE --top 5").unwrap();
         assert_eq!((run.launch.np, run.package.as_deref()), (Some(3), Some("word_count")));
         assert_eq!(run.args, ["FILE", "--top", "5"]);
+        let more = cargo("run --output json --log-dir logs --stdin 0 --dry-run").unwrap().launch.everyday;
+        assert_eq!((more.output, more.stdin, more.dry_run), (Style::Json, Readers::Node0, true));
+        assert_eq!(more.log_dir.as_deref(), Some(std::path::Path::new("logs")));
         assert_eq!(run.build_args(), ["--release", "--features", "a,b", "--locked"]);
         assert_eq!(cargo("run --dev").unwrap().build_args(), [""; 0]);
         assert_eq!(cargo("run --profile fast").unwrap().build_args(), ["--profile", "fast"]);

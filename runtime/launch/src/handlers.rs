@@ -5,7 +5,8 @@
 
 use std::fs;
 
-/// Threads of the runtime, which block all signals for ever.
+/// Threads of the runtime, which block all signals for ever. Threads of the program begin with the
+/// spawner's name, but with signals.
 const RUNTIME_THREADS: [&str; 2] = ["dstd-engine", "dstd-spawner"];
 /// Who blocks all of these blocks everything.
 const TELLING: [i32; 6] =
@@ -44,12 +45,10 @@ fn threads(pid: u32) -> impl Iterator<Item = Thread> {
 /// Whether a thread's mask is the program's will: the runtime's threads and the initial thread of
 /// a node, which sleeps, block everything.
 fn counts(pid: u32, status: &str) -> bool {
-    if field(status, "Name").is_some_and(|name| RUNTIME_THREADS.contains(&name)) {
-        return false;
-    }
+    let of_runtime = field(status, "Name").is_some_and(|name| RUNTIME_THREADS.contains(&name));
     let initial = field(status, "Pid").and_then(|id| id.parse().ok()) == Some(pid);
     let all = TELLING.iter().fold(0, |all, &signal| all | bit(signal));
-    !(initial && mask(status, "SigBlk") & all == all)
+    !((of_runtime || initial) && mask(status, "SigBlk") & all == all)
 }
 
 const fn bit(signal: i32) -> u64 {
@@ -85,6 +84,7 @@ mod tests {
         let partly = INITIAL.replace("fffffffe7ffbfeff", "0000000000000200");
         assert!(counts(7, &partly));
         assert!(!counts(6, &INITIAL.replace("prog", "dstd-engine")));
+        assert!(counts(6, &partly.replace("prog", "dstd-spawner")), "a thread without a name of its own");
     }
 
     #[test]
