@@ -258,7 +258,8 @@ pub(crate) fn parse_launch(args: impl Iterator<Item = OsString>) -> Result<Plan,
 
 /// Reads the command line of `cargo dstd`, without the word `dstd`.
 pub(crate) fn parse_cargo(args: impl Iterator<Item = OsString>) -> Result<Build, i32> {
-    let CargoWhat::Run(mut run) = CargoCommand::try_parse_from(args).map_err(|error| spoken(&error))?.what else {
+    let CargoWhat::Run(mut run) = CargoCommand::try_parse_from(args).map_err(|error| spoken(&error))?.what
+    else {
         // It has its own command line, and was asked before.
         return Err(crate::doctor::run(std::iter::once("doctor".into())));
     };

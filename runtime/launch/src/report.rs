@@ -211,6 +211,9 @@ mod tests {
         stats.futex_wake.store(9, Ordering::Relaxed);
         stats.pages_evicted.store(10, Ordering::Relaxed);
         stats.pages_discarded.store(11, Ordering::Relaxed);
+        stats.heap_in_use_bytes.store(12, Ordering::Relaxed);
+        stats.heap_returned_bytes.store(13, Ordering::Relaxed);
+        stats.striped_peak_bytes.store(14, Ordering::Relaxed);
         stats.add_sent(1, 4096);
         let mut value = report(vec![Node::new(0, "h", 42, 50, &stats)]);
 
@@ -229,6 +232,7 @@ mod tests {
                 "nodes": [{
                     "rank": 0, "host": "h", "pid": 42, "threads_run": 3, "peak_rss_bytes": 100, "sent": null,
                     "faults": {"service": "user", "read": 4, "write": 5, "upgrade": 6}, "remote_frees": 7,
+                    "heap": {"in_use_bytes": 12, "returned_bytes": 13, "striped_peak_bytes": 14},
                     "futex": {"wait": 8, "wake": 9}, "pages": {"evicted": 10, "discarded": 11}
                 }]
             })

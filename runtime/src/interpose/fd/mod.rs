@@ -36,8 +36,6 @@ mod stride;
 mod waits;
 
 pub(super) use calls::fail;
-#[allow(unused_imports, reason = "boot calls it where a node needs it")]
-pub(crate) use elsewhere::carry_all;
 pub(crate) use elsewhere::{ServedCall, keep_private, serve};
 pub(crate) use foreign::count_each;
 pub(super) use foreign::refused;

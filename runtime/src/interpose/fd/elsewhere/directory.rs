@@ -16,7 +16,6 @@ use libc::{DIR, c_int, c_long};
 
 use super::caller::{ask, one_owner};
 use super::private::is_private;
-use super::spans::carries_all;
 use super::wire::{encode_answer, u16_at, u32_at, u64_at};
 use crate::alloc;
 use crate::context;
@@ -52,7 +51,7 @@ pub(in crate::interpose::fd) unsafe fn call_directory(
     fd: c_int,
     place: c_long,
 ) -> usize {
-    let refused = alloc::in_runtime() || is_out_of_reach();
+    let refused = alloc::in_runtime();
     let (Ok(owner), Some(context), false) = (one_owner([fd]), context::cluster(), refused) else {
         report_refused(fd, name);
         fail(libc::EBADF);
@@ -79,11 +78,6 @@ fn encode(function: Step, dir: u64, place: c_long) -> Vec<u8> {
     body
 }
 
-/// Whether a service thread must not touch the stream: its page could be absent, and it takes no signals.
-fn is_out_of_reach() -> bool {
-    carries_all() && context::cluster().is_some_and(|context| !context.direct)
-}
-
 /// Whether `body` is such a call, or is meant to be one.
 pub(super) fn is_directory(body: &[u8]) -> bool {
     u16_at(body, 0) == Some(MARK)
@@ -105,9 +99,6 @@ pub(super) fn serve(from: NodeId, body: &[u8], is_global: impl Fn(u64, u32) -> b
     let Some((function, dir, place)) = decode(body).filter(|&(_, dir, _)| is_global(dir, 64)) else {
         stop!(fatal::INTERNAL, "node {from} sent a malformed call on a directory")
     };
-    if is_out_of_reach() {
-        return encode_answer(0, libc::EBADF as u32, &[]);
-    }
     let dir = core::ptr::with_exposed_provenance_mut::<DIR>(dir as usize);
     // SAFETY: global memory; the caller there says that it is a stream, for which it waits.
     let fd = unsafe { libc::dirfd(dir) };

@@ -1,13 +1,8 @@
 //! Which buffers the owner can use where they lie.
 
-use core::sync::atomic::{AtomicBool, Ordering};
-
 use dstd_addr::{GlobalAddr, Kind, Layout, NodeId};
 
 use crate::context::Context;
-
-/// Whether no buffer may be used in place.
-static CARRY_ALL: AtomicBool = AtomicBool::new(false);
 
 /// With `--no-direct`, buffers up to here travel with the call: a page costs a fault, which is two messages and about
 /// 20 us, and these bytes take less than that.
@@ -16,27 +11,13 @@ const SMALL_BYTES: usize = 32 << 10;
 /// so (1 MiB: 20 ms instead of 1). Longer ones would keep the engines busy with copying.
 const CARRIED_BYTES: usize = 1 << 20;
 
-/// Boot: from now on all data travels, and streams of directories stay with their owner. For programs in which some
-/// node's kernel cannot fetch pages: all nodes call this then.
-#[allow(dead_code, reason = "boot calls it where a node needs it")]
-pub(crate) fn carry_all() {
-    CARRY_ALL.store(true, Ordering::Relaxed);
-}
-
-/// Whether [`carry_all`] was called.
-pub(super) fn carries_all() -> bool {
-    CARRY_ALL.load(Ordering::Relaxed)
-}
-
 /// Whether the bytes at `addr` have to travel to `owner`, or had better travel and fit into the `room` of a message.
 pub(super) fn needs_copy(context: &Context, owner: NodeId, addr: u64, len: usize, room: usize) -> bool {
     if !is_global(&context.layout, addr, len as u64) {
         return true;
     }
     // In a domain the owner maps the same memory.
-    let may_lie_there = context.direct || !carries_all();
-    let had_better_travel = !context.direct && len <= room && travels(&context.layout, owner, addr, len);
-    !may_lie_there || had_better_travel
+    !context.direct && len <= room && travels(&context.layout, owner, addr, len)
 }
 
 /// Whether these global bytes take less time as a part of the message.
