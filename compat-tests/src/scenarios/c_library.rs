@@ -87,6 +87,37 @@ pub(crate) fn shared_futex() -> String {
     format!("{} pairs", cluster::size() * cluster::size())
 }
 
+/// A thread at home sleeps in its waits, also while threads of other nodes wait.
+pub(crate) fn futex_beside_waiters() -> String {
+    const WAITS: usize = 100;
+    for home in 0..cluster::size() {
+        let words = place::call(cluster::nth(home), || Arc::new([const { AtomicU32::new(3) }; 2]));
+        let [word, other] = &*words;
+        thread::scope(|scope| {
+            let waiting = cluster::scoped(scope, home + 1, || futex(word, libc::FUTEX_WAIT, 3));
+            let at_home = cluster::scoped(scope, home, || (0..WAITS).filter(|_| times_out(other, 3)).count());
+            assert_eq!(at_home.join().unwrap(), WAITS);
+            while futex(word, libc::FUTEX_WAKE, 1) == 0 {
+                thread::yield_now();
+            }
+            assert_eq!(waiting.join().unwrap(), 0);
+        });
+    }
+    format!("{} waits", WAITS * cluster::size())
+}
+
+/// Whether a short wait for a word that nobody changes ends by its time.
+#[expect(unsafe_code, reason = "std hides why a wait has ended")]
+fn times_out(word: &AtomicU32, value: u32) -> bool {
+    let time = libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+    let operation = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
+    // SAFETY: word and time are valid for the call.
+    let result = unsafe {
+        libc::syscall(libc::SYS_futex, word.as_ptr(), operation, value, &raw const time, 0_usize, 0_usize)
+    };
+    result == -1 && std::io::Error::last_os_error().raw_os_error() == Some(libc::ETIMEDOUT)
+}
+
 #[expect(unsafe_code, reason = "std does not wait without the flag")]
 fn futex(word: &AtomicU32, operation: i32, value: u32) -> i64 {
     let no_timeout = ptr::null::<libc::timespec>();

@@ -121,6 +121,7 @@ const SCENARIOS: &[(&str, Run)] = &[
     ("stack_sizes", stacks::absurd_sizes),
     ("pthread_exit", c_library::thread_exit),
     ("shared_futex", c_library::shared_futex),
+    ("futex_beside_waiters", c_library::futex_beside_waiters),
     ("forked_exit", c_library::forked_exit),
     ("fork_snapshot", forks::snapshot),
     ("fork_away", forks::away),

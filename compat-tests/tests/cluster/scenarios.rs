@@ -46,7 +46,7 @@ scenarios! {
     litmus_sb litmus_mp litmus_iriw litmus_cas random_atomics
     crossbeam serde_json
     fresh_neighbours fresh_read_ahead stack_guards stack_sizes
-    pthread_exit shared_futex forked_exit large_foreign_drops directory_race foreign_directory
+    pthread_exit shared_futex futex_beside_waiters forked_exit large_foreign_drops directory_race foreign_directory
     shipped_accept shipped_accept_64 shipped_listener shipped_unix_pair shipped_unix_listener
     shipped_timeouts shipped_errors shipped_udp
     shipped_append shipped_file_calls shipped_large_buffers shipped_pipes shipped_copies

@@ -98,7 +98,9 @@ fn cluster_futex(
         _ => bitset as u32,
     };
     match command {
-        libc::FUTEX_WAIT | libc::FUTEX_WAIT_BITSET if !here => {
+        // The kernel queues it here; wakes of other nodes come to this node's engine.
+        libc::FUTEX_WAIT | libc::FUTEX_WAIT_BITSET if here => None,
+        libc::FUTEX_WAIT | libc::FUTEX_WAIT_BITSET => {
             let deadline = deadline_ns(command, op as c_int, timeout)?;
             Some(wait(context, record, word, value as u32, bits, deadline))
         }
