@@ -184,7 +184,7 @@ impl Controller {
     /// # Errors
     /// [`Error::Refused`] with code 66 when two nodes do not agree.
     pub fn hello(&mut self, hello: &Hello) -> Result<Vec<Peer>, Error> {
-        self.send(&FromNode::Hello(hello.clone()))?;
+        self.send(&FromNode::Hello(Box::new(hello.clone())))?;
         match self.receive("the other nodes")? {
             FromLauncher::Peers(peers) => Ok(peers),
             FromLauncher::Refused { code, reason } => Err(Error::Refused { code, reason }),

@@ -22,7 +22,7 @@ pub(crate) const FRAME_BYTES_MAX: usize = LENGTH_BYTES + MESSAGE_BYTES_MAX;
 #[derive(Clone, PartialEq, Eq, Debug, bincode::Encode, bincode::Decode)]
 pub(crate) enum FromNode {
     /// The node is here.
-    Hello(Hello),
+    Hello(Box<Hello>),
     /// The node is connected to its peers.
     Ready,
     /// The node cannot go on.
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn messages_come_back_as_they_were_from_any_cut_of_the_stream() {
         let sent = [
-            FromNode::Hello(hello()),
+            FromNode::Hello(Box::new(hello())),
             FromNode::Ready,
             FromNode::Stop { rank: 1, code: 72, reason: "no \u{2028} rights".to_owned() },
         ];
@@ -158,13 +158,13 @@ mod tests {
 
     #[test]
     fn damaged_messages_are_errors_or_other_messages_and_nothing_else() {
-        let whole = frame(&FromNode::Hello(hello())).expect("fits");
+        let whole = frame(&FromNode::Hello(Box::new(hello()))).expect("fits");
         for at in LENGTH_BYTES..whole.len() {
             for flip in [1, 0x80, 0xff] {
                 let mut inbox = whole.clone();
                 inbox[at] ^= flip;
                 if let Ok(Some(message)) = take::<FromNode>(&mut inbox) {
-                    assert_ne!(message, FromNode::Hello(hello()), "byte {at} says nothing");
+                    assert_ne!(message, FromNode::Hello(Box::new(hello())), "byte {at} says nothing");
                 }
             }
         }

@@ -266,7 +266,7 @@ impl Roll {
     fn hear(&mut self, seat: usize, message: FromNode) -> Result<(), ServeError> {
         let node = self.seats.get(&seat).copied();
         match (message, node) {
-            (FromNode::Hello(hello), None) => self.welcome(seat, hello),
+            (FromNode::Hello(hello), None) => self.welcome(seat, *hello),
             (FromNode::Ready, Some(rank)) => {
                 self.stages[usize::from(rank)] = Stage::Ready;
                 Ok(())
