@@ -67,6 +67,14 @@ pub(crate) fn handled() -> String {
     format!("{count} nodes, {seen} signals")
 }
 
+/// Only `main` runs, without an end; the other nodes wait for work.
+pub(crate) fn idle() -> String {
+    println!("all wait");
+    loop {
+        thread::park();
+    }
+}
+
 /// Threads on all nodes read one line each, in turn.
 pub(crate) fn shared_stdin() -> String {
     for i in 0..cluster::size() {

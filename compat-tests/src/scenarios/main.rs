@@ -183,6 +183,7 @@ const ENDINGS: &[(&str, Run)] = &[
     ("fork_daemon", forks::daemon),
     ("fork_by_clone", forks::by_clone),
     ("signals_handled", everyday::handled),
+    ("idle", everyday::idle),
     ("shared_stdin", everyday::shared_stdin),
     ("libc_thread_local", stops::libc_thread_local),
     ("native_stack", stops::native_stack),

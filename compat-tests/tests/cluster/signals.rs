@@ -69,6 +69,17 @@ fn a_program_without_handlers_ends_as_one_process_does() {
     }
 }
 
+/// Nodes without a thread of the program cannot take a signal for it.
+#[test]
+fn nodes_without_work_take_no_signals() {
+    for (_, run) in everywhere("idle") {
+        let running = run.start();
+        running.wait_for("all wait\n");
+        send(running.launcher(), "USR1");
+        running.finish().with_code(138);
+    }
+}
+
 /// A background job of a shell ignores some of them; and QUIT shall leave no core.
 #[expect(unsafe_code, reason = "std does not change what signals do")]
 fn default_signals(command: &mut Command) {

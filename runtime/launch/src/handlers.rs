@@ -5,9 +5,9 @@
 
 use std::fs;
 
-/// Threads of the runtime, which block all signals for ever. Threads of the program begin with the
-/// spawner's name, but with signals.
-const RUNTIME_THREADS: [&str; 2] = ["dstd-engine", "dstd-spawner"];
+/// How the names of the runtime's threads begin, which block all signals for ever. Threads of the program may
+/// begin with such a name, too, but with signals.
+const RUNTIME_THREADS: &str = "dstd-";
 /// Who blocks all of these blocks everything.
 const TELLING: [i32; 6] =
     [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGUSR1, libc::SIGUSR2, libc::SIGCHLD];
@@ -45,7 +45,7 @@ fn threads(pid: u32) -> impl Iterator<Item = Thread> {
 /// Whether a thread's mask is the program's will: the runtime's threads and the initial thread of
 /// a node, which sleeps, block everything.
 fn counts(pid: u32, status: &str) -> bool {
-    let of_runtime = field(status, "Name").is_some_and(|name| RUNTIME_THREADS.contains(&name));
+    let of_runtime = field(status, "Name").is_some_and(|name| name.starts_with(RUNTIME_THREADS));
     let initial = field(status, "Pid").and_then(|id| id.parse().ok()) == Some(pid);
     let all = TELLING.iter().fold(0, |all, &signal| all | bit(signal));
     !((of_runtime || initial) && mask(status, "SigBlk") & all == all)
@@ -83,7 +83,9 @@ mod tests {
         assert!(counts(6, INITIAL), "a thread of the program may block everything");
         let partly = INITIAL.replace("fffffffe7ffbfeff", "0000000000000200");
         assert!(counts(7, &partly));
-        assert!(!counts(6, &INITIAL.replace("prog", "dstd-engine")));
+        for name in ["dstd-engine", "dstd-keeper", "dstd-service", "dstd-pages"] {
+            assert!(!counts(6, &INITIAL.replace("prog", name)), "{name}");
+        }
         assert!(counts(6, &partly.replace("prog", "dstd-spawner")), "a thread without a name of its own");
     }
 
