@@ -39,6 +39,7 @@ mod reads;
 mod shipped_files;
 mod shipped_messages;
 mod shipped_sockets;
+mod shipped_state;
 mod signals;
 mod stacks;
 mod statics;
@@ -148,6 +149,9 @@ const SCENARIOS: &[(&str, Run)] = &[
     ("shipped_counted", shipped_files::counted),
     ("shipped_passed_on", shipped_messages::passed_on),
     ("shipped_polled", shipped_files::polled),
+    ("shipped_place", shipped_state::one_place),
+    ("shipped_nonblocking", shipped_state::nonblocking),
+    ("shipped_again", shipped_state::numbers_again),
     ("detached", endings::detached),
     ("connections", connections::connections),
     ("thread_memory", thread_memory::reused),
@@ -195,6 +199,7 @@ const ENDINGS: &[(&str, Run)] = &[
     ("isolated_pages", stops::isolated_pages),
     ("mapped_file", stops::mapped_file),
     ("foreign_file", descriptors::foreign_file),
+    ("shipped_for_ever", shipped_state::never_done),
     ("blocked_at_the_end", shipped_files::blocked_at_the_end),
     ("given_to_a_child", descriptors::given_to_a_child),
     ("pinned", descriptors::pinned),

@@ -52,6 +52,17 @@ fn node_2_of_3() {
     kill_node(3, 2);
 }
 
+/// Who waits for a call that the dead node makes, or for its memory in one, does not wait on.
+#[test]
+fn in_the_midst_of_calls_on_other_nodes_descriptors() {
+    for (nodes, run) in everywhere("shipped_for_ever") {
+        kill_in(run, nodes - 1);
+    }
+    for (_, run) in everywhere("shipped_for_ever") {
+        kill_in(run, 0);
+    }
+}
+
 #[test]
 fn killing_the_launcher_leaves_nobody_behind() {
     for (_, run) in everywhere("run_on") {

@@ -51,6 +51,7 @@ scenarios! {
     shipped_timeouts shipped_errors shipped_udp
     shipped_append shipped_file_calls shipped_large_buffers shipped_pipes shipped_copies
     shipped_counted shipped_polled shipped_passed_on
+    shipped_place shipped_nonblocking shipped_again
     fork_snapshot fork_away fork_busy fork_in_libc fork_commands fork_terminal
     detached connections
     thread_memory lent_counter lent_waits lent_short_lives lent_detached lent_large lent_owned lent_destructor lent_forked
