@@ -31,6 +31,7 @@ mod job;
 mod links;
 mod output;
 mod program;
+mod remains;
 mod report;
 mod signals;
 mod spawn;

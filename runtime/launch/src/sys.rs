@@ -173,6 +173,14 @@ pub(crate) fn readable(fd: BorrowedFd<'_>, timeout: Duration) -> io::Result<bool
     poll(fd, libc::POLLIN, timeout)
 }
 
+/// How many bytes wait in `fd` to be read.
+pub(crate) fn held(fd: BorrowedFd<'_>) -> io::Result<usize> {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: this request writes an integer, which is live and writable; the descriptor is borrowed and stays open.
+    check(unsafe { libc::ioctl(fd.as_raw_fd(), libc::FIONREAD, &mut bytes) })?;
+    Ok(usize::try_from(bytes).unwrap_or(0))
+}
+
 /// Waits until a write to `fd` would return, at most `timeout`.
 pub(crate) fn writable(fd: BorrowedFd<'_>, timeout: Duration) -> io::Result<bool> {
     poll(fd, libc::POLLOUT, timeout)

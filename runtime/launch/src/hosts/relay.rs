@@ -9,10 +9,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::frames::PIECE_BYTES;
+use crate::remains::{TICK, left_in, read_all};
 use crate::sys;
-
-/// How often a relay looks whether its node has ended while a child of the node holds the pipe.
-const TICK: Duration = Duration::from_millis(50);
 
 /// A thread that reads one stream of one node.
 pub(super) struct Relay {
@@ -34,32 +32,8 @@ impl Relay {
 pub(super) fn start_relay(source: File, say: impl Fn(Vec<u8>) -> bool + Send + 'static) -> io::Result<Relay> {
     let node_ended = Arc::new(AtomicBool::new(false));
     let ended = Arc::clone(&node_ended);
-    let work = move || relay(source, &ended, say);
+    let work = move || read_all(source, &ended, |bytes| say(bytes.to_vec()));
     Ok(Relay { node_ended, thread: thread::Builder::new().name("relay".to_owned()).spawn(work)? })
-}
-
-fn relay(mut source: File, node_ended: &AtomicBool, say: impl Fn(Vec<u8>) -> bool) {
-    let mut buffer = vec![0; PIECE_BYTES];
-    loop {
-        // Read before looking: what came before the end is seen in the next look at the latest.
-        let last_look = node_ended.load(Ordering::Relaxed);
-        match sys::readable(source.as_fd(), TICK) {
-            Ok(false) if last_look => return,
-            Ok(false) => continue,
-            Ok(true) => {}
-            Err(_) => return,
-        }
-        match source.read(&mut buffer) {
-            Ok(0) => return,
-            Ok(got) => {
-                if !say(buffer[..got].to_vec()) {
-                    return;
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => return,
-        }
-    }
 }
 
 /// What all nodes of a host write to one pipe, so that their order stays.
@@ -81,7 +55,7 @@ impl Outlet {
         thread::Builder::new().name("stdout".to_owned()).spawn(move || {
             // The descriptor that is waited for is another one: whoever holds the lock does not wait.
             while let Ok(readable) = sys::readable(watched.as_fd(), TICK) {
-                if (readable && !pumped.pump(1)) || pumped.is_closed() {
+                if (readable && !pumped.pump(|_| 1)) || pumped.is_closed() {
                     return;
                 }
             }
@@ -91,7 +65,7 @@ impl Outlet {
 
     /// Passes on what is there now: all that a node wrote which has ended.
     pub(super) fn drain(&self) {
-        self.pump(usize::MAX);
+        self.pump(left_in);
     }
 
     /// Nobody wants it any more: who writes next is told so.
@@ -103,19 +77,23 @@ impl Outlet {
         self.0.source.lock().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 
-    /// At most `pieces`; false at the end of the stream.
-    fn pump(&self, pieces: usize) -> bool {
+    /// At least as many bytes as `wanted` of the stream, if they are there; false at the end of the stream.
+    fn pump(&self, wanted: impl FnOnce(&File) -> usize) -> bool {
         let mut guard = self.0.source.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(source) = &mut *guard else { return false };
+        let mut left = wanted(source);
         let mut buffer = vec![0; PIECE_BYTES];
-        for _ in 0..pieces {
+        while left > 0 {
             if !matches!(sys::readable(source.as_fd(), Duration::ZERO), Ok(true)) {
                 return true;
             }
             match source.read(&mut buffer) {
                 Ok(0) => return false,
                 // Said under the lock, so that nobody overtakes.
-                Ok(got) => (self.0.say)(buffer[..got].to_vec()),
+                Ok(got) => {
+                    (self.0.say)(buffer[..got].to_vec());
+                    left = left.saturating_sub(got);
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return false,
             }
