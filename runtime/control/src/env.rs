@@ -11,6 +11,7 @@
 //! | `DSTD_CONNECT_TIMEOUT_MS` | bound of the start, in milliseconds | launcher |
 //! | `DSTD_LISTEN`, `DSTD_PORTS` | address and `first-last` ports on which this node accepts its peers, with several hosts | launcher |
 //! | `DSTD_DESCRIPTORS` | how many descriptors a process can have on every host | launcher |
+//! | `DSTD_OWN_STDOUT` | `1`: with several hosts, stdout is each node's own, not node 0's | launcher |
 //! | `DSTD_UNWATCHED` | `1`: nobody reads the statistics block, the node speaks for itself | `srun` and the like |
 //! | `DSTD_HEAP_BYTES` | size of a node's heap | launcher or user |
 //! | `DSTD_PLACEMENT` | where spawned threads run | launcher or user |
@@ -52,6 +53,7 @@ pub mod name {
     pub const LISTEN: &str = "DSTD_LISTEN";
     pub const PORTS: &str = "DSTD_PORTS";
     pub const DESCRIPTORS: &str = "DSTD_DESCRIPTORS";
+    pub const OWN_STDOUT: &str = "DSTD_OWN_STDOUT";
     pub const UNWATCHED: &str = "DSTD_UNWATCHED";
     pub const HEAP_BYTES: &str = "DSTD_HEAP_BYTES";
     pub const PLACEMENT: &str = "DSTD_PLACEMENT";
@@ -73,7 +75,7 @@ const MEMBERSHIP: [&str; 8] = [
     name::CONNECT_TIMEOUT_MS,
 ];
 
-const ALL: [&str; 20] = [
+const ALL: [&str; 21] = [
     name::JOB_ID,
     name::RANK,
     name::SIZE,
@@ -86,6 +88,7 @@ const ALL: [&str; 20] = [
     name::LISTEN,
     name::PORTS,
     name::DESCRIPTORS,
+    name::OWN_STDOUT,
     name::UNWATCHED,
     name::HEAP_BYTES,
     name::PLACEMENT,
@@ -96,8 +99,7 @@ const ALL: [&str; 20] = [
     name::VERBOSE,
 ];
 
-/// The variables a node removes after it has read them, so that the user's program and the
-/// commands it starts do not see them.
+/// The variables a node removes after it has read them, so that the program and its commands do not see them.
 pub const fn names() -> &'static [&'static str] {
     &ALL
 }
@@ -295,6 +297,7 @@ mod tests {
                 listen: Some("10.1.2.3".parse().expect("an address")),
                 ports: Some("4000-4100".parse().expect("a range")),
                 descriptors: Some(1024),
+                own_stdout: true,
                 unwatched: true,
             },
             options: Options {

@@ -123,7 +123,7 @@ pub(crate) fn run(plan: &Plan) -> i32 {
     };
     let began = Instant::now();
     let host = sys::hostname();
-    // All nodes are on this host.
+    // With nodes on other hosts it was decided with the options.
     let transport = plan.options.transport.unwrap_or(Transport::best(true));
     let mut heading = Heading {
         job: job_id(),
@@ -176,7 +176,10 @@ fn execute(
         Signals::watch(events.clone()).map_err(|error| internal("cannot wait for signals", error))?;
     let cluster = plan.launch.cluster.as_ref().filter(|cluster| cluster.is_remote());
     let (listener, reach) = match cluster {
-        Some(cluster) => hosts::listen(cluster, &plan.launch.hosts)?,
+        Some(cluster) => {
+            let (listener, reach) = hosts::listen(cluster, &plan.launch.hosts)?;
+            (listener, Reach { own_stdout: !output.inherits_stdout(), ..reach })
+        }
         None => (listen_here()?, Reach::default()),
     };
     let deadline = began + plan.launch.connect_timeout;

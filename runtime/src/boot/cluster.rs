@@ -103,7 +103,7 @@ pub(super) fn join(environment: &NodeEnv, config: Config, program: Program) {
     context::publish();
     if environment.reach.listen.is_some() {
         // The launcher's terminal and files, or what a batch system shows, are where node 0 is.
-        interpose::fd::streams_at_node_0();
+        interpose::fd::streams_at_node_0(environment.reach.own_stdout);
     }
     ready(&mut controller, stats);
     drop(controller);

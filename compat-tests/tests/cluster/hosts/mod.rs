@@ -1,5 +1,6 @@
 //! Programs on several hosts: an sshd on another address of the loopback stands for one.
 
+mod everyday;
 mod losses;
 pub(crate) mod namespaces;
 mod refused;

@@ -14,22 +14,27 @@ pub struct Reach {
     pub ports: Option<PortRange>,
     /// How many descriptors a process can have on every host; `None`: as many as on this one.
     pub descriptors: Option<u64>,
+    /// The launcher tells the nodes' stdout apart, so that it is each node's own and not node 0's.
+    pub own_stdout: bool,
     /// Nobody reads the statistics block: what this node has to say goes to its stderr.
     pub unwatched: bool,
 }
 
 impl Reach {
     pub(super) fn from_lookup(lookup: &Lookup<'_>) -> Result<Reach, EnvError> {
-        let unwatched = get(lookup, name::UNWATCHED, "0 or 1", |text| match text {
-            "0" => Some(false),
-            "1" => Some(true),
-            _ => None,
-        })?;
+        let flag = |name| {
+            get(lookup, name, "0 or 1", |text| match text {
+                "0" => Some(false),
+                "1" => Some(true),
+                _ => None,
+            })
+        };
         Ok(Reach {
             listen: get(lookup, name::LISTEN, "an IP address", |text| text.parse().ok())?,
             ports: get(lookup, name::PORTS, "two ports, like 4000-4100", |text| text.parse().ok())?,
             descriptors: get(lookup, name::DESCRIPTORS, "a whole number", |text| text.parse().ok())?,
-            unwatched: unwatched.unwrap_or(false),
+            own_stdout: flag(name::OWN_STDOUT)?.unwrap_or(false),
+            unwatched: flag(name::UNWATCHED)?.unwrap_or(false),
         })
     }
 
@@ -39,6 +44,7 @@ impl Reach {
         vars.extend(self.listen.map(|address| (name::LISTEN, address.to_string())));
         vars.extend(self.ports.map(|ports| (name::PORTS, ports.to_string())));
         vars.extend(self.descriptors.map(|count| (name::DESCRIPTORS, count.to_string())));
+        vars.extend(self.own_stdout.then(|| (name::OWN_STDOUT, "1".to_owned())));
         vars.extend(self.unwatched.then(|| (name::UNWATCHED, "1".to_owned())));
         vars
     }

@@ -75,7 +75,12 @@ pub(super) fn template(job: &Job, path: PathBuf) -> Result<Template, Failure> {
         size: job.size,
         controller: job.controller,
         connect_timeout: Duration::from_millis(job.connect_timeout_ms),
-        reach: Reach { listen: Some(listen_address(job)?), ports, descriptors: None, unwatched: false },
+        reach: Reach {
+            listen: Some(listen_address(job)?),
+            ports,
+            own_stdout: job.each_stdout,
+            ..Reach::default()
+        },
         options: Options::from_lookup(&lookup).map_err(|_| wrong("options"))?,
         relayed: true,
         stdout: None,

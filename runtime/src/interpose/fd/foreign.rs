@@ -1,7 +1,7 @@
 //! Which descriptors are another node's, and what is said about them.
 
 use core::ops::Range;
-use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 use dstd_addr::NodeId;
 use libc::c_int;
@@ -16,8 +16,8 @@ static OWN_START: AtomicU32 = AtomicU32::new(0);
 static OWN_COUNT: AtomicU32 = AtomicU32::new(u32::MAX);
 static ALL_END: AtomicU32 = AtomicU32::new(0);
 
-/// Whether 0 and 1 are node 0's.
-static STREAMS_AWAY: AtomicBool = AtomicBool::new(false);
+/// So many of 0 and 1 are node 0's.
+static STREAMS_AWAY: AtomicU32 = AtomicU32::new(0);
 
 /// Where refusals are written to.
 static REPORTS: AtomicI32 = AtomicI32::new(2);
@@ -36,13 +36,13 @@ pub(super) extern "C" fn forget() {
     ALL_END.store(0, Ordering::Relaxed);
     OWN_START.store(0, Ordering::Relaxed);
     OWN_COUNT.store(u32::MAX, Ordering::Relaxed);
-    STREAMS_AWAY.store(false, Ordering::Relaxed);
+    STREAMS_AWAY.store(0, Ordering::Relaxed);
 }
 
-/// Boot: from now on 0 and 1 are node 0's, on a host that has not the terminal or the files of the launcher.
-/// Nothing changes on node 0.
-pub(crate) fn streams_at_node_0() {
-    STREAMS_AWAY.store(true, Ordering::Relaxed);
+/// Boot: from now on 0 is node 0's, and 1 unless that is `own_stdout`, on a host that has not the terminal or the
+/// files of the launcher. Nothing changes on node 0.
+pub(crate) fn streams_at_node_0(own_stdout: bool) {
+    STREAMS_AWAY.store(if own_stdout { 1 } else { 2 }, Ordering::Relaxed);
 }
 
 /// Sends the reports of refusals to the descriptor `to`.
@@ -107,7 +107,7 @@ pub(super) fn is_foreign(fd: c_int) -> bool {
 fn is_foreign_slow(fd: c_int) -> bool {
     // The standard streams are common. What is no descriptor of any node is the kernel's to refuse.
     u32::try_from(fd).is_ok_and(|fd| {
-        fd < ALL_END.load(Ordering::Relaxed) && (fd > 2 || (fd < 2 && STREAMS_AWAY.load(Ordering::Relaxed)))
+        fd < ALL_END.load(Ordering::Relaxed) && (fd > 2 || fd < STREAMS_AWAY.load(Ordering::Relaxed))
     })
 }
 

@@ -201,7 +201,7 @@ fn standard_input_and_output_can_be_node_0s() {
         if unsafe { libc::fcntl(1, libc::F_GETFD) } < 0 {
             return 1;
         }
-        streams_at_node_0();
+        streams_at_node_0(false);
         for fd in [0, 1] {
             // SAFETY: no memory.
             if !is_refused(unsafe { libc::fcntl(fd, libc::F_GETFD) } as isize) {
@@ -214,8 +214,15 @@ fn standard_input_and_output_can_be_node_0s() {
     // In this test there is no node 0 that could answer.
     let line = |fd| format!("dstd: descriptor {fd} belongs to node 0, this is node 1: EBADF (fcntl)\n");
     assert_eq!(reported, line(0) + &line(1));
+    let reported = as_node(1, |_| {
+        streams_at_node_0(true);
+        // SAFETY: no memory.
+        let [input, output] = [0, 1].map(|fd| unsafe { libc::fcntl(fd, libc::F_GETFD) });
+        if is_refused(input as isize) && output >= 0 { 0 } else { 1 }
+    });
+    assert_eq!(reported, line(0));
     let reported = as_node(0, |_| {
-        streams_at_node_0();
+        streams_at_node_0(false);
         // SAFETY: no memory.
         if unsafe { libc::fcntl(1, libc::F_GETFD) } < 0 { 1 } else { 0 }
     });
