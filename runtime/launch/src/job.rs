@@ -407,6 +407,10 @@ impl Job<'_> {
                 self.ask_to_end(grace);
             }
             State::Gathering { .. } => self.terminate(grace.min(FAILURE_GRACE)),
+            // They may have followed long ago: a reader of stdout may be slow.
+            State::Leaving { .. } if self.remote.is_held_up() => {
+                self.state = State::Leaving { since: Instant::now() };
+            }
             State::Leaving { .. } => {
                 self.explain("nodes do not follow node 0: stopping them");
                 self.terminate(grace.min(FAILURE_GRACE));

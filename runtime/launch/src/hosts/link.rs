@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -43,6 +44,8 @@ pub(super) enum Load {
     Say(ToAgent),
     /// The program, in pieces.
     Program(PathBuf),
+    /// Has everything before it been written?
+    Written(Sender<()>),
     /// The end.
     Close,
 }
@@ -66,6 +69,8 @@ pub(super) struct Link {
     child: Child,
     words: Arc<Mutex<Tail>>,
     noise: Option<Relay>,
+    /// Whether something that came is not yet where it goes: nobody reads the launcher's stdout.
+    pub(super) held_up: Arc<AtomicBool>,
     /// Where to read what the nodes of this host write to stdout, when it comes back, and to stderr.
     pub(super) streams: [BTreeMap<u16, OwnedFd>; 2],
 }
@@ -89,12 +94,21 @@ impl Link {
         };
         let noise = start_relay(File::from(OwnedFd::from(noise)), add)?;
         thread::Builder::new().name("to host".to_owned()).spawn(move || drop(speak(stdin, &loads)))?;
-        let reader = Reader { index, events, to: to.clone(), stdout: out_ends, stderr: err_ends };
+        let held_up: Arc<AtomicBool> = Arc::default();
+        let reader = Reader {
+            index,
+            events,
+            to: to.clone(),
+            held_up: Arc::clone(&held_up),
+            stdout: out_ends,
+            stderr: err_ends,
+        };
         thread::Builder::new().name("from host".to_owned()).spawn(move || reader.listen(stdout))?;
         if let Some(launcher) = way.launcher {
             drop(to.send(Load::Launcher(launcher)));
         }
-        Ok(Link { name: seat.host.login(), to, child, words, noise: Some(noise), streams: [out, err] })
+        let (name, noise) = (seat.host.login(), Some(noise));
+        Ok(Link { name, to, child, words, noise, held_up, streams: [out, err] })
     }
 
     /// Says something to the agent; one that is gone shows by [`Heard::Closed`].
@@ -179,6 +193,8 @@ fn speak(mut stdin: ChildStdin, loads: &Receiver<Load>) -> io::Result<()> {
                 }
                 ToAgent::Whole.into_frame()?.write(&mut stdin)?;
             }
+            // Who asked may not wait any more.
+            Load::Written(done) => drop(done.send(())),
             Load::Close => break,
         }
     }
@@ -190,6 +206,7 @@ struct Reader {
     index: usize,
     events: Sender<Event>,
     to: Sender<Load>,
+    held_up: Arc<AtomicBool>,
     /// Where the words of nodes go whose stdout comes back on its own.
     stdout: BTreeMap<u16, File>,
     stderr: BTreeMap<u16, File>,
@@ -214,7 +231,10 @@ impl Reader {
             self.tell(Heard::Greeted);
             while let Ok(Some(frame)) = Frame::read(&mut stdout) {
                 let Ok(message) = FromAgent::from_frame(frame) else { break };
+                // Relaxed: the flag carries nothing but itself.
+                self.held_up.store(true, Ordering::Relaxed);
                 self.hear(message);
+                self.held_up.store(false, Ordering::Relaxed);
             }
         }
         // Nobody waits for more of the nodes' words.

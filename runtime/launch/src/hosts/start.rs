@@ -5,7 +5,8 @@ use std::fs;
 use std::io;
 use std::net::{IpAddr, TcpListener, ToSocketAddrs};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use dstd_control::env::{Reach, names};
@@ -232,6 +233,23 @@ impl Remote {
     /// Sends a signal to a node or its group.
     pub(crate) fn signal(&self, link: usize, rank: u16, scope: Scope, signal: i32) {
         self.links[link].say(ToAgent::Signal { rank, scope, signal });
+    }
+
+    /// Waits until all that was said is on its way, at most `timeout`.
+    pub(crate) fn flush(&self, timeout: Duration) {
+        let deadline = Instant::now() + timeout;
+        let (done, written) = mpsc::channel();
+        for link in &self.links {
+            // The connection may be closed.
+            drop(link.to.send(Load::Written(done.clone())));
+        }
+        drop(done);
+        while written.recv_timeout(deadline.saturating_duration_since(Instant::now())).is_ok() {}
+    }
+
+    /// Whether what a host has said is not yet heard, because nobody reads what its nodes wrote before.
+    pub(crate) fn is_held_up(&self) -> bool {
+        self.links.iter().any(|link| link.held_up.load(Ordering::Relaxed))
     }
 
     /// Node 0 has what was read for it.

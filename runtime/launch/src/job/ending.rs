@@ -12,6 +12,9 @@ use crate::verdict::Cause;
 /// Within this time a second ^C means the first one did not help.
 const INTERRUPT_AGAIN: Duration = Duration::from_secs(2);
 
+/// A host that has not been told so long after ^Z is not waited for: the user wants the terminal.
+const TOLD: Duration = Duration::from_secs(1);
+
 impl Node {
     /// Whether a signal that the launcher got has not reached the running node, `by_terminal`: if it is here.
     fn misses(&self, by_terminal: bool) -> bool {
@@ -87,6 +90,8 @@ impl Job<'_> {
         for (rank, node) in self.running().filter(|(rank, node)| node.misses(from_terminal && *rank == 0)) {
             self.signal(rank, node, Scope::Group, libc::SIGTSTP);
         }
+        // Once the launcher is stopped, it tells nobody anything.
+        self.remote.flush(TOLD);
         if let Err(error) = sys::suspend(signal) {
             self.explain(format_args!("cannot be suspended: {error}"));
         }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod hosts;
 mod node;
 mod output;
 mod run;
@@ -97,6 +98,14 @@ tests!(
     output::a_chatty_child_does_not_hold_the_launcher,
     output::stdin_goes_to_whom_it_is_given,
     output::a_dry_run_starts_nothing,
+    hosts::labels_name_the_node_wherever_it_runs,
+    hosts::files_get_every_byte,
+    hosts::stdin_goes_to_whom_it_is_given,
+    hosts::signals_go_to_who_takes_them,
+    hosts::a_stopped_job_is_stopped_everywhere,
+    hosts::a_dry_run_calls_no_host,
+    hosts::a_slow_reader_gets_all,
+    hosts::a_chatty_child_holds_nobody,
     terminal::an_interrupt_is_node_0s,
     terminal::a_second_interrupt_ends_all,
     terminal::quit_ends_all,

@@ -184,6 +184,13 @@ impl Node {
                 say("deaf");
                 wait_for_ever()
             }
+            "chatty" => {
+                let script = "while echo chat && echo chat >&2; do :; done";
+                #[expect(clippy::zombie_processes, reason = "it shall outlive this node")]
+                let child = std::process::Command::new("/bin/sh").args(["-c", script]).spawn().unwrap();
+                say(&format!("chat {}", child.id()));
+                self.main_ends(0)
+            }
             "child" => {
                 let child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
                 say(&format!("child {}", child.id()));
@@ -271,7 +278,8 @@ impl Node {
                         self.stats.goodbye(ExitKind::Main, 0, 0);
                         exit(0)
                     }
-                    Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                    // A read with a time limit is interrupted when the process was stopped.
+                    Err(error) if is_nothing(error.kind()) => {}
                     _ => {
                         self.stats.lost(peer);
                         exit(70)
@@ -280,6 +288,10 @@ impl Node {
             }
         }
     }
+}
+
+fn is_nothing(kind: std::io::ErrorKind) -> bool {
+    matches!(kind, std::io::ErrorKind::WouldBlock | std::io::ErrorKind::Interrupted)
 }
 
 fn set_of(signal: i32) -> libc::sigset_t {

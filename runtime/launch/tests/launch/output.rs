@@ -12,10 +12,10 @@ use serde_json::Value;
 use crate::run::{Outcome, command, start, start_changed, start_with_stdin};
 
 /// A directory of a test; it goes with the test.
-struct Scratch(PathBuf);
+pub(super) struct Scratch(pub(super) PathBuf);
 
 impl Scratch {
-    fn new() -> Scratch {
+    pub(super) fn new() -> Scratch {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("dstd-output-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let path = std::env::temp_dir().join(name);
@@ -23,7 +23,7 @@ impl Scratch {
         Scratch(path)
     }
 
-    fn text(&self, name: &str) -> String {
+    pub(super) fn text(&self, name: &str) -> String {
         fs::read_to_string(self.0.join(name)).unwrap()
     }
 }
@@ -34,7 +34,7 @@ impl Drop for Scratch {
     }
 }
 
-fn sorted(lines: &[String]) -> Vec<&str> {
+pub(super) fn sorted(lines: &[String]) -> Vec<&str> {
     let mut lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     lines.sort_unstable();
     lines
