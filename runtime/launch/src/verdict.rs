@@ -135,6 +135,10 @@ pub(crate) fn judge(facts: &[Fact], cause: Option<&Cause>, started: bool) -> Ver
     }
     if let Some((kind, origin, status)) = facts.first().and_then(Fact::said_goodbye) {
         let code = status.code();
+        if code == 0 && facts.iter().any(|fact| fact.status.is_none()) {
+            let reason = "main ended on node 0, but other nodes could not be ended".to_owned();
+            return launcher(exit::INTERNAL, None, reason);
+        }
         return match kind {
             ExitKind::Main => {
                 let reason = "main ended on node 0".to_owned();
@@ -251,6 +255,14 @@ mod tests {
             let exit = goodbye(ExitKind::Exit, 1, code);
             let facts = [ended(0, Status::Exit(code), exit.clone()), ended(1, Status::Exit(0), exit)];
             assert_eq!(short(&facts), (Origin::Exit, Some(1), code));
+        }
+    }
+
+    #[test]
+    fn a_node_that_was_given_up_is_no_success() {
+        for (code, expected) in [(0, (Origin::Launcher, None, 70)), (3, (Origin::Main, Some(0), 3))] {
+            let facts = [ended(0, Status::Exit(code), goodbye(ExitKind::Main, 0, code)), running()];
+            assert_eq!(short(&facts), expected);
         }
     }
 

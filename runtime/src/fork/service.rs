@@ -22,7 +22,7 @@ use dstd_addr::{GlobalAddr, PAGE_BYTES};
 use super::view::check;
 use super::{SETUP, close};
 use crate::fatal::{self, stop};
-use crate::{alloc, boot, raw};
+use crate::{alloc, boot, interpose, raw};
 
 /// Where children ask.
 static ASK: AtomicI32 = AtomicI32::new(-1);
@@ -43,6 +43,7 @@ pub(crate) fn start() -> io::Result<()> {
         return Ok(());
     }
     let [ask, answer] = pair().map_err(io::Error::from_raw_os_error)?;
+    [ask, answer].into_iter().for_each(interpose::fd::set_private);
     // Signals are for user threads; but the one that brings pages is for every thread.
     let before = mask();
     set_mask(!(1 << (libc::SIGSEGV - 1)));

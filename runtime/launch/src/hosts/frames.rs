@@ -26,6 +26,7 @@ use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr};
 
+use dstd_control::secret::Secret;
 use serde::{Deserialize, Serialize};
 
 use crate::sys::Status;
@@ -62,13 +63,22 @@ pub(super) struct Job {
     pub(super) addr: Option<IpAddr>,
     pub(super) iface: Option<String>,
     pub(super) ports: Option<String>,
-    pub(super) secret: [u8; 32],
+    #[serde(serialize_with = "secret_as_bytes", deserialize_with = "secret_from_bytes")]
+    pub(super) secret: Secret,
     /// Which build the program must be.
     pub(super) build: String,
     /// Whether the launcher wants to know which node wrote what to stdout.
     pub(super) each_stdout: bool,
     /// Size and digest, when the program is sent.
     pub(super) sent: Option<(u64, [u8; 32])>,
+}
+
+fn secret_as_bytes<S: serde::Serializer>(secret: &Secret, to: S) -> Result<S::Ok, S::Error> {
+    secret.expose().serialize(to)
+}
+
+fn secret_from_bytes<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Secret, D::Error> {
+    <[u8; 32]>::deserialize(from).map(Secret::from_bytes)
 }
 
 /// Who gets a signal, of a node and what it has started.

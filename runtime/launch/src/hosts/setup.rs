@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use dstd_control::env::{Options, Reach};
 use dstd_control::exit;
-use dstd_control::secret::Secret;
 
 use super::frames::Job;
 use super::net::{self, Iface};
@@ -86,7 +85,7 @@ pub(super) fn template(job: &Job, path: PathBuf) -> Result<Template, Failure> {
         stdout: None,
         signals: sys::mask()
             .map_err(|error| (exit::INTERNAL, format!("cannot read the signal mask: {error}")))?,
-        secret: Secret::from_bytes(job.secret),
+        secret: job.secret.clone(),
         streams: Streams {
             stdin: Readers::Node0,
             stdout_inherited: !job.each_stdout,

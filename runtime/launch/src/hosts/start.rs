@@ -306,7 +306,7 @@ fn describe(template: &Template, dir: PathBuf, options: &HostOptions) -> io::Res
         addr: None,
         iface: options.iface.as_ref().map(ToString::to_string),
         ports: options.port_range.as_ref().map(ToString::to_string),
-        secret: *template.secret.expose(),
+        secret: template.secret.clone(),
         build: build::identity(&template.path)?,
         each_stdout: !template.streams.stdout_inherited,
         sent,

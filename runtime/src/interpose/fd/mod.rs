@@ -36,7 +36,7 @@ mod stride;
 mod waits;
 
 pub(super) use calls::fail;
-pub(crate) use elsewhere::{ServedCall, keep_private, serve};
+pub(crate) use elsewhere::{ServedCall, keep_private, serve, set_private};
 pub(crate) use foreign::count_each;
 pub(super) use foreign::refused;
 pub(crate) use foreign::streams_at_node_0;

@@ -20,7 +20,7 @@ fn job() -> Job {
         addr: Some("fe80::1".parse().unwrap()),
         iface: None,
         ports: Some("1-2".to_owned()),
-        secret: [9; 32],
+        secret: Secret::from_bytes([9; 32]),
         build: "build-id ab".to_owned(),
         each_stdout: true,
         sent: Some((5, [3; 32])),

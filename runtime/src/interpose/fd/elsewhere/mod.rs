@@ -34,5 +34,5 @@ mod wire;
 pub(super) use caller::{call, call_owner, one_owner, passes_foreign};
 pub(super) use directory::{Step, call_directory};
 pub(crate) use owner::{Call as ServedCall, serve};
-pub(crate) use private::keep_private;
+pub(crate) use private::{keep_private, set_private};
 pub(super) use table::Call;

@@ -13,8 +13,7 @@ use super::super::stride::STRIDE_MAX;
 /// More descriptors than a node has.
 const BITS: usize = STRIDE_MAX as usize;
 
-/// One bit for each descriptor of this node's range. Set while the node starts, read by service threads that are
-/// started later: hence Relaxed.
+/// One bit for each descriptor of this node's range. Set before the number is known to anybody: hence Relaxed.
 static PRIVATE: [AtomicU64; BITS / 64] = [const { AtomicU64::new(0) }; BITS / 64];
 
 /// Whether `fd`, one of this node's, is the runtime's.
@@ -23,8 +22,8 @@ pub(super) fn is_private(fd: c_int) -> bool {
     PRIVATE[at / 64].load(Ordering::Relaxed) & 1 << (at % 64) != 0
 }
 
-/// From now on `fd` is the runtime's.
-fn set_private(fd: c_int) {
+/// From now on `fd`, one of this node's, is the runtime's.
+pub(crate) fn set_private(fd: c_int) {
     let at = place(fd);
     PRIVATE[at / 64].fetch_or(1 << (at % 64), Ordering::Relaxed);
 }
