@@ -2,8 +2,10 @@
 
 #![expect(unsafe_code, reason = "std starts programs only")]
 
+mod moved;
 mod orphans;
 
+pub(crate) use moved::{lent_stack, striped};
 pub(crate) use orphans::{by_clone, daemon, orphan};
 
 use dstd::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -52,7 +52,7 @@ scenarios! {
     shipped_append shipped_file_calls shipped_large_buffers shipped_pipes shipped_copies
     shipped_counted shipped_polled shipped_passed_on
     shipped_place shipped_nonblocking shipped_again
-    fork_snapshot fork_away fork_busy fork_in_libc fork_commands fork_terminal
+    fork_snapshot fork_away fork_lent_stack fork_busy fork_in_libc fork_commands fork_terminal
     detached connections
     thread_memory lent_counter lent_waits lent_short_lives lent_detached lent_large lent_owned lent_destructor lent_forked
     lent_quiet

@@ -1,8 +1,9 @@
 //! `fork` by a user thread.
 //!
-//! The call is made on the native stack, which is private: it is what parent and child share without harm. Where stacks are
-//! on files, the child gets a copy of the one that it will return to like of all else (see `crate::fork`). Otherwise
-//! pages of that stack may be at another node; they are fetched and copied before, and put back in the child.
+//! The call is made on the native stack, which is private: it is what parent and child share without harm. In a domain
+//! the child gets a copy of the stack that it will return to like of all else (see `crate::fork`). Otherwise
+//! pages of that stack may be at another node; they are fetched and copied before, and put back in the child: when the
+//! child touches them, its parent has gone on and uses them for something else.
 //!
 //! *Why not safe code*: C signatures, and pages of a stack.
 
@@ -15,7 +16,7 @@ use super::fd::fail;
 use super::next::Next;
 use crate::fatal::{self, stop};
 use crate::stack::on_native;
-use crate::{alloc, context, fork as child, page, raw, record};
+use crate::{alloc, context, fork as child, raw, record};
 
 type Fork = unsafe extern "C" fn() -> c_int;
 
@@ -38,7 +39,7 @@ pub(crate) unsafe extern "C" fn fork() -> c_int {
         used: used(start..start + bytes, (&raw const here).addr() as u64),
         start,
         locals: context.layout.locals_beside(record::thread_pointer()).unwrap_or(0..0),
-        inherited: !context.direct && !page::by_signal(),
+        may_be_away: !context.direct,
     });
     match on_native(|| fork_from(next, stack)) {
         Ok(child) => child,
@@ -53,8 +54,8 @@ struct Stack {
     used: Range<u64>,
     /// The program's thread-locals of the thread.
     locals: Range<u64>,
-    /// Whether the clone gets its pages from the kernel.
-    inherited: bool,
+    /// Whether its pages can be at another node.
+    may_be_away: bool,
 }
 
 /// What a thread that is at `here` may need of its partition stack.
@@ -102,7 +103,7 @@ impl Stack {
 fn fork_from(next: Fork, stack: Option<Stack>) -> Result<c_int, c_int> {
     child::start_service().map_err(|error| error.raw_os_error().unwrap_or(libc::EAGAIN))?;
     child::check_memory()?;
-    let bytes = stack.as_ref().filter(|stack| stack.inherited).map(Stack::bytes);
+    let bytes = stack.as_ref().filter(|stack| stack.may_be_away).map(Stack::bytes);
     // The child makes its view when it is stopped by this signal.
     let segv = 1 << (libc::SIGSEGV - 1);
     let blocked = child::mask();
