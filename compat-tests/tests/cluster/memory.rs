@@ -1,6 +1,12 @@
 //! Memory that goes back to the system, and what is larger than one node's heap.
 
-use crate::harness::{direct, everywhere, scenario};
+use crate::harness::{Run, direct, everywhere, scenario};
+
+/// On three nodes, in a domain and with each way of page faults.
+fn in_every_way(name: &'static str) -> impl Iterator<Item = Run> {
+    let ways = ["user", "signal"].map(|way| scenario(3, name).variable("DSTD_FAULTS", way));
+    [scenario(3, name), direct(3, name)].into_iter().chain(ways)
+}
 
 #[test]
 fn small_heaps_give_memory_back_all_the_time() {
@@ -21,15 +27,22 @@ fn remote_frees_do_not_wait_for_more() {
 /// Three heaps of 28 MiB hold a vector of 60 MiB, and not two.
 #[test]
 fn a_vector_may_be_larger_than_a_heap() {
-    for run in [scenario(3, "striped_sort"), direct(3, "striped_sort")] {
+    for run in in_every_way("striped_sort") {
         run.option("--heap").option("28M").finish().ok("striped_sort");
     }
 }
 
 #[test]
 fn large_vectors_grow_shrink_and_go() {
-    for run in [scenario(3, "striped_grow"), direct(3, "striped_grow")] {
+    for run in in_every_way("striped_grow") {
         run.option("--heap").option("64M").finish().ok("striped_grow");
+    }
+}
+
+#[test]
+fn children_of_fork_have_large_vectors_too() {
+    for run in in_every_way("fork_striped") {
+        run.option("--heap").option("28M").finish().ok("fork_striped");
     }
 }
 
