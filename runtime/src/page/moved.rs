@@ -5,7 +5,8 @@
 //! mappings: a page that the map has here is here in the child's copy as well.
 //!
 //! *Invariants*: PAGE-1. *Layout*: one bit for each page of all partitions, then those of the statics, then the stripes; a summary
-//! has one byte for each page of bits, which is not 0 when one of them may be 1. *Who may touch what, when*: the engine
+//! has one byte for each page of bits, which is not 0 when one of them may be 1. It lies behind the bits: it is written
+//! before they are, and the clone copies it after them. *Who may touch what, when*: the engine
 //! writes; children of `fork` read and write their own copy. *Why not safe code*: a mapping as atomics.
 
 use core::ops::Range;
@@ -33,38 +34,39 @@ static MAP: OnceLock<Map> = OnceLock::new();
 /// # Errors
 /// What the kernel says.
 pub(crate) fn watch(me: NodeId, layout: &Layout) -> io::Result<()> {
-    let statics: u64 = layout.statics().iter().map(|range| range.end.0 - range.start.0).sum();
-    let striped = layout.striped();
-    let pages = u64::from(layout.nodes()) * (PARTITION_BYTES / PAGE_BYTES)
-        + statics
-        + (striped.end - striped.start) / PAGE_BYTES;
-    let words = pages.div_ceil(BITS).next_multiple_of(WORDS_PER_PAGE);
-    let bits = zeroed(words as usize)?;
-    let summary = zeroed((words / WORDS_PER_PAGE) as usize)?;
+    let (bits, summary) = zeroed(pages_of(layout))?;
     MAP.get_or_init(|| Map { me, layout: layout.clone(), bits, summary });
     Ok(())
 }
 
-/// A private mapping of `count` zeros that stays; untouched pages cost nothing.
-fn zeroed<T>(count: usize) -> io::Result<&'static [T]>
-where
-    T: Atomic,
-{
+/// How many pages have a bit.
+fn pages_of(layout: &Layout) -> u64 {
+    let statics: u64 = layout.statics().iter().map(|range| range.end.0 - range.start.0).sum();
+    let striped = layout.striped();
+    u64::from(layout.nodes()) * (PARTITION_BYTES / PAGE_BYTES)
+        + statics
+        + (striped.end - striped.start) / PAGE_BYTES
+}
+
+/// The bits of `pages` pages and their summary, in one private mapping that stays; untouched parts cost nothing.
+fn zeroed(pages: u64) -> io::Result<(&'static [AtomicU64], &'static [AtomicU8])> {
+    let words = pages.div_ceil(BITS).next_multiple_of(WORDS_PER_PAGE) as usize;
+    let bits_len = words * size_of::<AtomicU64>();
+    let groups = words / WORDS_PER_PAGE as usize;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
     let protection = libc::PROT_READ | libc::PROT_WRITE;
     // SAFETY: a fresh mapping wherever the kernel likes.
-    let at = unsafe { libc::mmap(core::ptr::null_mut(), count * size_of::<T>(), protection, flags, -1, 0) };
+    let at = unsafe { libc::mmap(core::ptr::null_mut(), bits_len + groups, protection, flags, -1, 0) };
     if at == libc::MAP_FAILED {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: zeros are valid atomics; the mapping stays and is accessed through these only.
-    Ok(unsafe { core::slice::from_raw_parts(at.cast::<T>(), count) })
+    // SAFETY: within the mapping.
+    let behind = unsafe { at.cast::<AtomicU8>().add(bits_len) };
+    // SAFETY: zeros are valid atomics; the mapping stays, and its first part is accessed through these only.
+    let bits = unsafe { core::slice::from_raw_parts(at.cast::<AtomicU64>(), words) };
+    // SAFETY: as above, for the second part.
+    Ok((bits, unsafe { core::slice::from_raw_parts(behind, groups) }))
 }
-
-/// Types of which zeros are valid.
-trait Atomic {}
-impl Atomic for AtomicU64 {}
-impl Atomic for AtomicU8 {}
 
 impl Map {
     fn index(&self, address: u64) -> Option<u64> {

@@ -5,11 +5,14 @@ use super::*;
 const STATICS: u64 = 0x5555_5600_0000;
 
 fn map(me: u16) -> Map {
-    let layout = Layout::new(3, [STATICS..STATICS + 4 * PAGE_BYTES, 0..0]);
-    let words = (3 * (PARTITION_BYTES / PAGE_BYTES) / BITS + WORDS_PER_PAGE) as usize;
-    let bits = zeroed(words).expect("a mapping");
-    let summary = zeroed(words / WORDS_PER_PAGE as usize).expect("a mapping");
+    let layout = Layout::new(3, [STATICS..STATICS + 4 * PAGE_BYTES, 0..0]).with_heap_bytes(256 << 20);
+    let (bits, summary) = zeroed(pages_of(&layout)).expect("a mapping");
     Map { me: NodeId(me), layout, bits, summary }
+}
+
+/// The first address of the stripe with this number.
+fn stripe(map: &Map, number: u64) -> u64 {
+    map.layout.striped().start + number * map.layout.stripe_bytes()
 }
 
 fn runs(map: &Map, range: Range<u64>) -> Vec<Range<u64>> {
@@ -35,10 +38,28 @@ fn runs_are_found_at_all_borders() {
 }
 
 #[test]
+fn runs_of_a_stripe_end_with_it() {
+    let map = map(2);
+    let range = stripe(&map, 2)..stripe(&map, 3);
+    for address in [range.start - PAGE_BYTES, range.start, range.end - PAGE_BYTES, range.end] {
+        map.set(map.index(address).expect("global"), true);
+    }
+    let expected = [range.start..range.start + PAGE_BYTES, range.end - PAGE_BYTES..range.end];
+    assert_eq!(runs(&map, range), expected);
+}
+
+#[test]
+fn the_summary_lies_behind_the_bits() {
+    let map = map(0);
+    assert_eq!(map.bits.as_ptr_range().end.addr(), map.summary.as_ptr().addr());
+    assert_eq!(map.bits.len() as u64, map.summary.len() as u64 * WORDS_PER_PAGE);
+}
+
+#[test]
 fn pages_are_born_at_their_home() {
     for (me, own, foreign) in [
         (
-            0,
+            0_u16,
             [Layout::heap(NodeId(0)).start, STATICS],
             [Layout::stacks(NodeId(2)).start, Layout::heap(NodeId(1)).start],
         ),
@@ -51,6 +72,8 @@ fn pages_are_born_at_their_home() {
         let map = map(me);
         assert!(own.iter().all(|&address| map.is_own(address)));
         assert!(!foreign.iter().any(|&address| map.is_own(address)));
+        let homes = (0..7).map(|number| map.is_own(stripe(&map, number)));
+        assert!(homes.eq((0..7).map(|number| number % 3 == me)), "stripes go round the nodes");
     }
 }
 
@@ -64,6 +87,7 @@ fn every_global_page_has_a_bit_of_its_own() {
         })
         .flat_map(|range| [range.start, range.end - PAGE_BYTES])
         .chain([STATICS, STATICS + 3 * PAGE_BYTES])
+        .chain([map.layout.striped().start, map.layout.striped().end - PAGE_BYTES])
         .map(|address| map.index(address).expect("global"))
         .collect();
     let count = all.len();
