@@ -39,6 +39,19 @@ fn alone(test: &str, work: fn()) {
     );
 }
 
+#[test]
+fn memory_that_the_program_has_locked_is_freed_and_zero_again() {
+    alone("memory_that_the_program_has_locked_is_freed_and_zero_again", || {
+        const BYTES: usize = 64 << 20;
+        let block = vec![1_u8; BYTES];
+        let page = block.as_ptr().wrapping_add(BYTES / 2);
+        // SAFETY: memory of this vector.
+        assert_eq!(unsafe { libc::mlock(page.cast(), 1) }, 0);
+        drop(block);
+        assert!(vec![0_u8; BYTES].iter().all(|byte| *byte == 0));
+    });
+}
+
 /// A block of the C family, freed when dropped.
 struct CBlock(*mut c_void);
 
