@@ -101,8 +101,10 @@ pub(crate) struct Inner {
     pub(crate) remote_rejected: AtomicU64,
     pub(crate) leaked: AtomicU64,
     pub(crate) returned_bytes: AtomicU64,
-    /// Bytes of idle runs that are out.
+    /// Bytes of idle runs that are out, and one for each taking of such and each sweep under way.
     pub(crate) idle_bytes: AtomicU64,
+    /// How often idle runs have come back, and sweeps have ended.
+    pub(crate) came_back: AtomicU64,
     /// Bytes of small blocks that came to the centre, ever.
     pub(crate) flushed_bytes: AtomicU64,
     /// For sweeps: free blocks of the span that begins at a unit.
@@ -191,6 +193,7 @@ impl Heap {
             leaked: AtomicU64::new(0),
             returned_bytes: AtomicU64::new(0),
             idle_bytes: AtomicU64::new(0),
+            came_back: AtomicU64::new(0),
             flushed_bytes: AtomicU64::new(0),
             sweeping: AtomicBool::new(false),
             freed_hook: OnceLock::new(),

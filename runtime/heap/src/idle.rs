@@ -11,7 +11,7 @@ use core::sync::atomic::Ordering;
 use dstd_addr::PAGE_SHIFT;
 
 use crate::cache::ThreadCache;
-use crate::heap::{FreedHook, Heap};
+use crate::heap::{FreedHook, Heap, Inner};
 
 /// How many idle runs are taken at once.
 const RUNS: usize = 64;
@@ -22,6 +22,25 @@ pub struct IdleRuns {
     runs: [(u32, u32); RUNS],
     len: usize,
     start: u64,
+}
+
+/// What of a heap's free memory nobody can have just now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OnItsWay {
+    some: bool,
+    came_back: u64,
+}
+
+impl OnItsWay {
+    /// Whether an allocation between two looks, this one and the `later` one, can have missed free memory.
+    pub fn was_missed(self, later: OnItsWay) -> bool {
+        self.some || later.some || self.came_back != later.came_back
+    }
+
+    /// Whether there is some at the moment.
+    pub fn is_some(self) -> bool {
+        self.some
+    }
 }
 
 impl IdleRuns {
@@ -42,9 +61,11 @@ impl Heap {
         let inner = self.inner()?;
         let mut idle = IdleRuns { runs: [(0, 0); RUNS], len: 0, start: inner.start };
         let keep = u32::try_from(keep_bytes >> PAGE_SHIFT).unwrap_or(u32::MAX);
+        inner.begin_taking();
         idle.len = inner.runs.take_idle(keep, &mut idle.runs);
-        let bytes = idle.ranges().map(|range| range.end - range.start).sum();
+        let bytes: u64 = idle.ranges().map(|range| range.end - range.start).sum();
         inner.idle_bytes.fetch_add(bytes, Ordering::Relaxed);
+        inner.end_taking();
         (idle.len > 0).then_some(idle)
     }
 
@@ -57,16 +78,21 @@ impl Heap {
             inner.returned_bytes.fetch_add(range.end - range.start, Ordering::Relaxed);
             let given = inner.contains(range.start)
                 && inner.runs.give_idle(((range.start - inner.start) >> PAGE_SHIFT) as u32);
-            // Release: pairs with the acquire in `idle_bytes`; who sees the sum finds the run.
-            inner.idle_bytes.fetch_sub(range.end - range.start, Ordering::Release);
+            inner.came_back.fetch_add(1, Ordering::SeqCst);
+            inner.idle_bytes.fetch_sub(range.end - range.start, Ordering::SeqCst);
             given
         });
         assert!(given, "HEAP-3: {range:x?} is no idle run");
     }
 
-    /// Bytes of idle runs that are not back yet: an allocation that finds no place may find one then.
-    pub fn idle_bytes(&self) -> u64 {
-        self.inner().map_or(0, |inner| inner.idle_bytes.load(Ordering::Acquire))
+    /// Whether free memory is out of reach: on its way to the system, or looked through by a sweep. An allocation
+    /// that finds no place looks before and after.
+    pub fn on_its_way(&self) -> OnItsWay {
+        // SeqCst, as all changes: memory is counted before it is taken, and until it is back and `came_back` has changed.
+        self.inner().map_or(OnItsWay { some: false, came_back: 0 }, |inner| OnItsWay {
+            some: inner.idle_bytes.load(Ordering::SeqCst) != 0,
+            came_back: inner.came_back.load(Ordering::SeqCst),
+        })
     }
 
     /// Has `hook` told of large blocks that were freed. The first call counts.
@@ -91,6 +117,19 @@ impl Heap {
         if let Some(inner) = self.inner() {
             inner.runs.release((bytes >> PAGE_SHIFT) as u32);
         }
+    }
+}
+
+impl Inner {
+    /// Free memory is about to be out of reach.
+    pub(crate) fn begin_taking(&self) {
+        self.idle_bytes.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// What was not taken is back.
+    pub(crate) fn end_taking(&self) {
+        self.came_back.fetch_add(1, Ordering::SeqCst);
+        self.idle_bytes.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

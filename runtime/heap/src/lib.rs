@@ -36,7 +36,7 @@ mod stack;
 pub use cache::ThreadCache;
 pub use error::{InitError, MapError, RemoteFreeError};
 pub use heap::{Counters, FreedHook, Heap, Waiting};
-pub use idle::IdleRuns;
+pub use idle::{IdleRuns, OnItsWay};
 pub use node::BATCH_ADDRS;
 pub use remote::RemoteBatch;
 pub use reservation::{Placed, Reservation};

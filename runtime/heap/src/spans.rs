@@ -18,24 +18,26 @@ use crate::slow::PAGES_PER_UNIT;
 use crate::stack::Stack;
 
 impl Heap {
-    /// Makes free runs of the spans that nobody uses; whether there were any. Looks twice at every free
-    /// block's address at the centre, so it is for idle times and for need.
-    pub fn reclaim_spans(&self) -> bool {
-        let Some(inner) = self.inner() else { return false };
+    /// Makes free runs of the spans that nobody uses; whether there were any, `None` when another thread is at it.
+    /// Looks twice at every free block's address at the centre, so it is for idle times and for need.
+    pub fn reclaim_spans(&self) -> Option<bool> {
+        let Some(inner) = self.inner() else { return Some(false) };
         // Acquire and release: the counts are as the last sweep has left them.
         if inner.sweeping.swap(true, Ordering::Acquire) {
-            return false;
+            return None;
         }
+        inner.begin_taking();
         let off = [const { Central { batches: Stack::new(), ranges: Stack::new() } }; CLASSES];
         let classes = || (0..CLASSES).filter_map(Class::from_index).zip(inner.central.iter().zip(&off));
         classes().for_each(|(class, (central, off))| inner.count_free(class, central, off));
         classes().for_each(|(class, (central, off))| inner.keep_partial(class, central, off));
         let found = inner.free_full();
+        inner.end_taking();
         inner.sweeping.store(false, Ordering::Release);
         if found {
             inner.tell_freed();
         }
-        found
+        Some(found)
     }
 }
 

@@ -103,7 +103,7 @@ fn discarded(first: PageNo, count: u32) {
 
 /// Keeper: makes runs of spans that nobody uses.
 pub(crate) fn reclaim() {
-    PARTITION.reclaim_spans();
+    let _: Option<bool> = PARTITION.reclaim_spans();
 }
 
 /// Keeper: takes in what other nodes have freed here, so that it can be given back.

@@ -238,17 +238,22 @@ fn retry(mut again: impl FnMut() -> Option<*mut u8>, size: usize, align: usize) 
     if Which::now() == Which::Runtime {
         return ptr::null_mut();
     }
+    // In a child of `fork`, who was giving memory back or sweeping is not there to end it.
+    let ends = !context::is_child();
     loop {
-        // A child of `fork` has no keeper that would bring them back.
-        let going = if context::is_child() { 0 } else { PARTITION.idle_bytes() };
-        // Once more also when nothing is going back any more: it may just have come.
+        let before = PARTITION.on_its_way();
         if let Some(block) = again().filter(|block| !block.is_null()) {
             return block;
         }
-        if going > 0 {
+        let after = PARTITION.on_its_way();
+        if ends && after.is_some() {
             raw::nap(NAP_NS);
-        } else if !PARTITION.reclaim_spans() {
-            return striped::alloc(size, align);
+        } else if !(ends && before.was_missed(after)) {
+            match PARTITION.reclaim_spans() {
+                Some(true) => (),
+                None if ends => (),
+                Some(false) | None => return striped::alloc(size, align),
+            }
         }
     }
 }

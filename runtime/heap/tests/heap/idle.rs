@@ -179,7 +179,7 @@ fn spans_whose_blocks_are_all_free_go_back() {
             unsafe { cache.get().free(*block, *size, 8) };
         }
         drop(cache);
-        assert!(heap.reclaim_spans());
+        assert_eq!(heap.reclaim_spans(), Some(true));
         assert_eq!(heap.counters().in_use_bytes, 64 << 10, "the first block's span");
         assert!(give_back(heap, memory, 0) >= used - (64 << 10));
         // SAFETY: still live and written above.
@@ -189,6 +189,49 @@ fn spans_whose_blocks_are_all_free_go_back() {
         heap.reclaim_spans();
         assert_eq!(heap.counters().in_use_bytes, 0);
     }
+}
+
+/// Fills a heap with blocks of `size` bytes, frees one, and allocates that again and again while another thread
+/// sweeps and gives memory back.
+fn finds_a_place_or_a_reason(size: usize) {
+    let rounds = if cfg!(miri) { 20 } else { 20_000 };
+    let (heap, memory) = heap_and_memory(HEAP);
+    let mut cache = Cache::of(heap);
+    let block = cache.get().alloc(size, 8);
+    while !cache.get().alloc(size, 8).is_null() {}
+    // SAFETY: live, with this size and alignment.
+    unsafe { cache.get().free(block, size, 8) };
+    drop(cache);
+    let memory = Mutex::new(SendPtr(memory));
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let memory = memory.lock().expect("no panic").0;
+            while !done.load(Ordering::Relaxed) {
+                heap.reclaim_spans();
+                give_back(heap, memory, 0);
+            }
+        });
+        let missed = (0..rounds).find(|_| {
+            let mut cache = Cache::of(heap);
+            let before = heap.on_its_way();
+            let block = cache.get().alloc(size, 8);
+            if block.is_null() {
+                return !before.was_missed(heap.on_its_way());
+            }
+            // SAFETY: live, with this size and alignment.
+            unsafe { cache.get().free(block, size, 8) };
+            false
+        });
+        done.store(true, Ordering::Relaxed);
+        assert_eq!(missed, None, "this round has found no place, and no reason");
+    });
+}
+
+#[test]
+fn who_finds_no_place_is_told_of_memory_that_is_just_out_of_reach() {
+    finds_a_place_or_a_reason(700);
+    finds_a_place_or_a_reason(MIB);
 }
 
 struct SendPtr(std::ptr::NonNull<[u8]>);
