@@ -63,7 +63,7 @@ pub struct Reservation {
     alias: Span,
     private: Span,
     striped: Span,
-    /// In a coherence domain: the file behind the striped range, else -1.
+    /// The file behind the striped range, where it lies on one, else -1.
     striped_file: AtomicI32,
     memfd: Option<RawFd>,
     /// In a coherence domain: the files of all heaps and stacks, -1 where there is none.

@@ -40,7 +40,8 @@ impl Reservation {
         Layout::new(self.nodes, [0..0, 0..0]).with_heap_bytes(self.heap_bytes)
     }
 
-    /// Node 0 of a coherence domain: puts the striped range on a file that the others can map; returns it.
+    /// Puts the striped range on a file; returns it. In a coherence domain node 0 does this, and the others map its
+    /// file; where page faults are served by signals every node has one of its own.
     ///
     /// # Errors
     /// When the kernel refuses the file or the mapping.
@@ -69,7 +70,7 @@ impl Reservation {
         Ok(())
     }
 
-    /// In a coherence domain, the file behind the striped range.
+    /// The file behind the striped range, where it lies on one: see [`Reservation::share_striped`].
     pub fn striped_file(&self) -> Option<RawFd> {
         Some(self.striped_file.load(Ordering::Relaxed)).filter(|fd| *fd >= 0)
     }

@@ -47,8 +47,9 @@ pub(crate) fn by_signal() -> bool {
 pub(crate) fn serve_signal(address: u64, write: bool) -> bool {
     let Some(service) = SERVICE.get() else { return false };
     let ours = match service.context.layout.kind(address) {
+        Kind::Stack(owner) if owner == service.context.me => service.pages && !stack::is_guard(address),
         Kind::Heap(_) | Kind::Stack(_) | Kind::Striped(_) | Kind::ThreadLocal(_) | Kind::Static => {
-            service.pages && !stack::is_guard(address)
+            service.pages
         }
         Kind::Native(owner) | Kind::Private(owner) => owner != service.context.me,
         Kind::Unused | Kind::Image => false,
