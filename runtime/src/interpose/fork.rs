@@ -114,8 +114,10 @@ fn fork_from(next: Fork, stack: Option<Stack>) -> Result<c_int, c_int> {
     {
         stack.restore(bytes);
     }
-    let refused = if made > 0 { child::refused() } else { None };
-    if let Some(errno) = refused {
+    let refused = if made == 0 { None } else { child::refused() };
+    if made > 0
+        && let Some(errno) = refused
+    {
         // SAFETY: waits for the child that ends by itself; nobody else knows it.
         while unsafe { raw::syscall(libc::SYS_wait4, [made as usize, 0, 0, 0, 0, 0]) }
             == -(libc::EINTR as isize)
