@@ -60,7 +60,9 @@ fn forks_with_a_lent_stack(i: usize, forks: usize, lent: &AtomicUsize) {
                 lent.fetch_add(1, Ordering::SeqCst);
             }
         });
-        while words[511].load(Ordering::SeqCst) == 0 {}
+        while lent.load(Ordering::SeqCst) == 0 {
+            thread::yield_now();
+        }
         for now in 0..forks {
             round.store(now, Ordering::SeqCst);
             let (mut go, mut say) = pipe().unwrap();
