@@ -34,9 +34,9 @@
 //! package.
 //!
 //! # Differences from std
-//! - What belongs to an operating system stays with the node that has it:
-//!   `Instant`s and descriptors of files and sockets. Statics of the program are one variable for all
-//!   nodes.
+//! - What belongs to an operating system is that of the node that has it: process ids, child processes,
+//!   `Instant`s of different hosts. Files and sockets work on every node.
+//! - Statics of the program are one variable for all nodes; those of std and of C libraries are one for each.
 //! - `process::exit` ends the program on all nodes, on whichever it is called.
 //! - Threads that other crates start with `std::thread` run on the node that starts them.
 

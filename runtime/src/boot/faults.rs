@@ -91,7 +91,7 @@ fn no_uffd(error: &io::Error) -> String {
             "page faults may not be handled by this user in this way: unset DSTD_FAULTS, or run `sysctl -w vm.unprivileged_userfaultfd=1` as root".to_owned()
         }
         Some(libc::ENOSYS | libc::EINVAL) => {
-            format!("this kernel's userfaultfd is missing or too old ({error}): unset DSTD_FAULTS, or use Linux 5.19 or later")
+            format!("this kernel's userfaultfd is missing or too old ({error}): unset DSTD_FAULTS, or use Linux 6.4 or later")
         }
         _ => format!("userfaultfd: {error}"),
     }

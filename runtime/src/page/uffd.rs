@@ -99,7 +99,7 @@ impl Uffd {
     ///
     /// # Errors
     /// `EPERM` when this process may not; `ENOSYS`/`EINVAL` when the kernel lacks what is needed
-    /// (Linux 5.19 has all of it).
+    /// (Linux 6.4 has all of it).
     pub(crate) fn open() -> io::Result<Uffd> {
         Uffd::open_for_pages(0)
     }

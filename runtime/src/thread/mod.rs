@@ -11,8 +11,9 @@
 //!
 //! # Differences from std
 //! - [`available_parallelism`] is that of the whole cluster.
-//! - A thread-local variable lives at the node of its thread. A borrow of one that reaches another node
-//!   stops the program with exit code 72 and a line that says so.
+//! - A thread-local variable lives at the node of its thread. Threads of other nodes may borrow those of the
+//!   program and its crates; a touch of one of std or of a C library from another node stops the program
+//!   with exit code 72 and a line that says so.
 //! - [`JoinHandle`], [`Builder`], [`Scope`] and [`ScopedJoinHandle`] are types of dstd.
 //!
 //! # Examples
