@@ -47,12 +47,11 @@ impl Config {
         let window = number("DSTD_WINDOW")?;
         let faults = match std::env::var("DSTD_FAULTS") {
             Err(std::env::VarError::NotPresent) => None,
-            name => Some(
-                FaultService::ALL
-                    .into_iter()
-                    .find(|service| name.as_deref() == Ok(service.name()))
-                    .ok_or_else(|| format!("DSTD_FAULTS={name:?} is none of kernel, user and signal"))?,
-            ),
+            name => {
+                let name = name.unwrap_or_default();
+                let known = FaultService::ALL.into_iter().find(|service| service.name() == name);
+                Some(known.ok_or_else(|| format!("DSTD_FAULTS={name} is none of kernel, user and signal"))?)
+            }
         };
         Ok(Config {
             placement: options.placement,

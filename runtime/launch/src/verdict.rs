@@ -196,6 +196,7 @@ fn failure(rank: u16, fact: &Fact, size: usize, started: bool) -> Verdict {
         },
         Status::Exit(code) if !started && fact.phase != Phase::Running => {
             let reason = match fact.phase {
+                Phase::Born if exit::is_ours(code) => format!("ended with status {code} before it joined"),
                 Phase::Born => {
                     format!("ended with status {code} before it joined: is the program built with dstd?")
                 }
@@ -345,6 +346,9 @@ mod tests {
         let verdict = judge(&facts, None, false);
         assert_eq!((verdict.origin, verdict.code), (Origin::Launcher, 69));
         assert!(verdict.reason.contains("is the program built with dstd?"), "{}", verdict.reason);
+        facts[0].status = Some(Status::Exit(64));
+        let verdict = judge(&facts, None, false);
+        assert!(verdict.code == 64 && !verdict.reason.contains("built with dstd"), "{}", verdict.reason);
         facts[0].phase = Phase::Booting;
         facts[0].status = Some(Status::Exit(67));
         assert_eq!(judge(&facts, None, false).code, 67);
