@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use dstd_addr::NODES_MAX;
+use dstd_addr::{HEAP_BYTES_MAX, NODES_MAX};
 use dstd_control::env::{Options, Placement, Transport};
 use dstd_control::{exit, parse_duration};
 
 use crate::everyday::Everyday;
 use crate::hosts::{Cluster, Decided, HostOptions};
+use crate::program;
 
 /// What to run, completely decided.
 #[derive(Debug)]
@@ -47,12 +48,13 @@ struct LaunchCommand {
 }
 
 const AFTER_HELP: &str = "\
-`dstd-launch doctor` (or `cargo dstd doctor`) says what this host lets nodes do. Signals, logs and
+`dstd-launch doctor` (or `cargo dstd doctor`) says what this host lets nodes do. Signals, logs and \
 terminals: runtime/docs/everyday.md.
 
-Exit status: that of main on node 0; else 128 + signal or the status of the node that failed first;
-64 usage, 65 a host cannot be used, 66 different builds, 67 secret refused, 68 no port, 69 timeout or
-nobody there, 70 internal, 72 this host or program cannot run so. Durations: 500ms, 10s, 2m, 1h. Sizes: 64M, 4G.";
+Exit status: that of main on node 0; else 128 + signal or the status of the node that failed first; \
+64 usage, 65 a host cannot be used or was lost, 66 different builds, 67 secret refused, 68 no port, \
+69 timeout or nobody there, 70 internal, 72 this host or program cannot run so. \
+Durations: 500ms, 10s, 2m, 1h. Sizes: 64M, 4G.";
 
 /// The options that `dstd-launch` and `cargo dstd run` share.
 #[derive(Args, Debug, Clone)]
@@ -68,19 +70,20 @@ pub(crate) struct LaunchOptions {
     pub(crate) cluster: Option<Cluster>,
     #[command(flatten)]
     pub(crate) hosts: HostOptions,
-    /// How nodes talk [default: shm, which needs all nodes on one host]
+    /// How nodes talk [default: shm, or tcp where they are on several hosts]
     #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(Transport::ALL.iter().map(|t| t.name())))]
     transport: Option<String>,
     /// Nodes of one host do not map each other's memory: pages travel over the transport
     #[arg(long)]
     no_direct: bool,
     /// Size of a node's heap with its part of blocks over all nodes, and the most memory of other nodes that it keeps copies of
-    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    /// [default: 128G, the most]
+    #[arg(long, value_name = "SIZE", value_parser = parse_heap)]
     heap: Option<u64>,
     /// User threads a node offers [default: its CPUs]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     threads: Option<u32>,
-    /// Where spawned threads run
+    /// Where spawned threads run [default: least-loaded]
     #[arg(long, value_name = "WHERE", value_parser = PossibleValuesParser::new(Placement::ALL.iter().map(|p| p.name())))]
     placement: Option<String>,
     /// A variable for all nodes: VAR=VALUE, or VAR to pass on its value here
@@ -292,6 +295,12 @@ fn decide(launch: &mut LaunchOptions) -> Result<(Options, Vars), i32> {
 }
 
 impl LaunchOptions {
+    /// Whether nodes of this host, if there are any, can have the working directory they shall have.
+    pub(crate) fn directory_is_there(&self) -> Result<(), String> {
+        let here = self.cluster.as_ref().is_none_or(|cluster| cluster.hosts.iter().any(|seat| seat.here));
+        self.chdir.as_deref().filter(|_| here).map_or(Ok(()), program::directory)
+    }
+
     /// What the nodes are told: the command line over the environment.
     fn options(&self, told: Options) -> Options {
         Options {
@@ -330,8 +339,18 @@ fn parse_var(
     Ok((name, value))
 }
 
+/// The size of a heap: in whole steps, within what there are addresses for.
+pub(crate) fn parse_heap(text: &str) -> Result<u64, String> {
+    /// A heap is cut into pieces of this size (`dstd-heap`), and has at least a few.
+    const STEP: u64 = 64 << 10;
+    const LEAST: u64 = 1 << 20;
+    let bytes = parse_bytes(text)?.checked_next_multiple_of(STEP);
+    let fits = bytes.filter(|bytes| (LEAST..=HEAP_BYTES_MAX).contains(bytes));
+    fits.ok_or_else(|| format!("a heap has {}M to {}G", LEAST >> 20, HEAP_BYTES_MAX >> 30))
+}
+
 /// A number of bytes with an optional unit K, M, G or T (powers of 1024).
-pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
+fn parse_bytes(text: &str) -> Result<u64, String> {
     let wrong = || "not a size: write a whole number above 0 and a unit, like 512M or 4G".to_owned();
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
@@ -443,6 +462,8 @@ mod tests {
             "--heap 4X prog",
             "--heap 0 prog",
             "--heap 99999999T prog",
+            "--heap 129G prog",
+            "--heap 960K prog",
             "--threads 0 prog",
             "--timeout soon prog",
             "-v -q prog",
@@ -480,6 +501,16 @@ mod tests {
         }
         for text in ["", "G", "-1G", "1.5G", "4GG", "4 G"] {
             assert!(parse_bytes(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn heaps_have_whole_steps() {
+        assert_eq!(parse_heap("128G"), Ok(HEAP_BYTES_MAX));
+        assert_eq!(parse_heap("1M"), Ok(1 << 20));
+        assert_eq!(parse_heap("100000000"), Ok(1526 << 16));
+        for text in ["1T", "960K", "0", "18446744073709551615"] {
+            assert!(parse_heap(text).is_err(), "{text}");
         }
     }
 

@@ -20,6 +20,10 @@ pub(crate) fn run(plan: &Plan, console: &Console) -> i32 {
             return exit::USAGE;
         }
     };
+    if let Err(words) = plan.launch.directory_is_there() {
+        console.say(words);
+        return exit::USAGE;
+    }
     let text = describe(plan, path.as_os_str(), &sys::hostname());
     match io::stdout().lock().write_all(text.as_bytes()) {
         Ok(()) => 0,

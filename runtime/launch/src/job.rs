@@ -167,6 +167,7 @@ fn execute(
     let path = program::find(&plan.program, path.as_deref())
         .map_err(|not_found: NotFound| (exit::USAGE, not_found.to_string()))?;
     heading.program = path.to_string_lossy().into_owned();
+    plan.launch.directory_is_there().map_err(|words| (exit::USAGE, words))?;
 
     let links = Links::wanted(transport, plan.launch.nodes).map_err(|reason| (exit::UNFIT, reason))?;
     let output = Output::prepare(&plan.launch.everyday, plan.launch.nodes, console)

@@ -46,6 +46,16 @@ pub(crate) fn find(program: &OsStr, path: Option<&OsStr>) -> Result<PathBuf, Not
     })
 }
 
+/// Whether nodes can have `dir` as their working directory; the reason, when not. Starting a process does not
+/// tell this from a program that is missing.
+pub(crate) fn directory(dir: &Path) -> Result<(), String> {
+    let found = dir.metadata().and_then(|found| match found.is_dir() {
+        true => Ok(()),
+        false => Err(io::ErrorKind::NotADirectory.into()),
+    });
+    found.map_err(|why| format!("--chdir {}: {why}", dir.display()))
+}
+
 fn executable(path: &Path) -> io::Result<PathBuf> {
     let metadata = path.metadata()?;
     if metadata.is_dir() {
@@ -82,6 +92,14 @@ mod tests {
                 Err(NotFound::Path { why: found, .. }) => assert_eq!(found.kind(), why, "{path}"),
                 other => panic!("{path}: {other:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn a_directory_that_is_missing_is_named() {
+        assert_eq!(directory(Path::new("/")), Ok(()));
+        for path in ["/no/such", "/bin/sh"] {
+            assert!(directory(Path::new(path)).unwrap_err().starts_with(&format!("--chdir {path}: ")));
         }
     }
 

@@ -34,8 +34,8 @@ struct DoctorCommand {
     /// Number of nodes
     #[arg(short = 'n', long = "np", value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=i64::from(NODES_MAX)))]
     nodes: u16,
-    /// Size of a node's heap
-    #[arg(long, value_name = "SIZE", value_parser = args::parse_bytes, default_value_t = HEAP_BYTES_MAX, hide_default_value = true)]
+    /// Size of a node's heap [default: 128G]
+    #[arg(long, value_name = "SIZE", value_parser = args::parse_heap, default_value_t = HEAP_BYTES_MAX, hide_default_value = true)]
     heap: u64,
     /// Judge for programs that run with --no-direct
     #[arg(long)]
