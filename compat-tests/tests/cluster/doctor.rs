@@ -136,7 +136,8 @@ fn a_user_without_rights_is_told_what_is_closed_and_how_to_open_it() {
         return;
     }
     assert!(faults.starts_with("slower "), "{faults}");
-    assert!(faults.ends_with("; do: sysctl -w vm.unprivileged_userfaultfd=1"), "{faults}");
+    assert!(faults.contains("; do: sysctl -w vm.unprivileged_userfaultfd=1"), "{faults}");
+    agree(Restriction::User, &["--no-direct"], 0);
 }
 
 #[test]
@@ -178,11 +179,22 @@ fn a_container_that_forbids_fixed_addresses_is_unfit() {
 }
 
 #[test]
-fn a_container_that_forbids_userfaultfd_is_fit_for_one_host() {
-    let text = agree(Restriction::NoUserfaultfd, &[], 0);
-    let faults = line(&text, "page faults");
-    assert!(faults.starts_with("slower   page faults            userfaultfd is forbidden"), "{faults}");
-    assert!(faults.ends_with("; do: docker run --security-opt seccomp=unconfined"), "{faults}");
+fn a_container_that_forbids_userfaultfd_is_fit() {
+    for options in [&[][..], &["--no-direct"]] {
+        let text = agree(Restriction::NoUserfaultfd, options, 0);
+        let faults = line(&text, "page faults");
+        assert!(faults.starts_with("slower   page faults            userfaultfd is forbidden"), "{faults}");
+        assert!(faults.ends_with("; do: docker run --security-opt seccomp=unconfined"), "{faults}");
+    }
+}
+
+/// The file of large blocks over all nodes is the longest: in a domain it is made, without one it is not.
+#[test]
+fn files_that_are_long_enough_for_heaps_only_are_too_short_for_a_domain() {
+    let limit = Restriction::Limit(libc::RLIMIT_FSIZE, 200 << 30);
+    let text = agree(limit, &[], UNFIT);
+    assert!(line(&text, "address space").ends_with("; do: ulimit -f unlimited"), "{text}");
+    agree(limit, &["--no-direct"], 0);
 }
 
 #[test]

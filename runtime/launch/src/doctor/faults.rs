@@ -1,43 +1,50 @@
-//! userfaultfd: who may handle the page faults of nodes that do not map each other's memory.
+//! Page faults of nodes that do not map each other's memory: the best way to serve them that a node would find.
 
 use std::io;
+use std::path::Path;
 
-use super::host::{self, PAGES};
+use super::Finding;
+use super::host;
 use super::memory::UNFILTERED;
 use super::probe::{self, Faults};
-use super::{Finding, Wish};
 
 const WHAT: &str = "page faults";
 const SYSCTL: &str = "sysctl -w vm.unprivileged_userfaultfd=1";
+/// Where an administrator can give the right to a group.
+const DEVICE: &str = "/dev/userfaultfd";
+/// The first kernel with all of userfaultfd that nodes use (`UFFD_FEATURE_WP_UNPOPULATED`).
+const ALL_SINCE: &str = "Linux 6.4";
 
-pub(super) fn handling(wish: &Wish) -> Finding {
+pub(super) fn handling() -> Finding {
     match probe::userfaultfd(Faults::All) {
         Ok(()) => Finding::ok(WHAT, "all of userfaultfd may be used"),
-        Err(error) => less(wish, &error, probe::userfaultfd(Faults::UserMode)),
+        Err(_) => less(probe::userfaultfd(Faults::UserMode), host::is_filtered(), Path::new(DEVICE).exists()),
     }
 }
 
-/// `all`: why not all faults; `user_mode`: whether those in user mode.
-fn less(wish: &Wish, all: &io::Error, user_mode: io::Result<()>) -> Finding {
-    let grade = if wish.no_direct { Finding::missing } else { Finding::slower };
-    let refused = if wish.no_direct {
-        "--no-direct is refused (without it, nodes of one host map each other's memory and run)"
-    } else {
-        "nodes of one host run, as they map each other's memory; --no-direct is refused"
-    };
-    let too_old = matches!(all.raw_os_error(), Some(libc::EINVAL));
-    match user_mode {
-        Ok(()) if too_old => grade(
+/// `user_mode`: whether those in user mode may be handled; `device`: whether there is one.
+fn less(user_mode: io::Result<()>, filtered: bool, device: bool) -> Finding {
+    match user_mode.map_err(|error| (error.raw_os_error(), error)) {
+        Ok(()) => {
+            let group = format!(" (for one group: chgrp GROUP {DEVICE}; chmod 660 {DEVICE})");
+            let cure = format!("{SYSCTL}{}", if device { &group } else { "" });
+            Finding::slower(WHAT, "userfaultfd in user mode: unless nodes map each other's memory, system calls get copies of it")
+                .cured_by(cure)
+        }
+        Err((Some(libc::EINVAL), _)) => Finding::slower(
             WHAT,
-            format!("userfaultfd is too old ({} Linux {}.{}): {refused}", "needed:", PAGES.0, PAGES.1),
+            format!(
+                "userfaultfd is too old ({ALL_SINCE} has all of it): unless nodes map each other's memory, they come as signals"
+            ),
         ),
-        Ok(()) => grade(WHAT, format!("only those in user mode: {refused}")).cured_by(SYSCTL),
-        Err(error) => {
-            let words = format!(
-                "userfaultfd is forbidden ({error}): {refused}; a stray touch of another node's private memory is SIGSEGV"
+        Err((_, error)) => {
+            let finding = Finding::slower(
+                WHAT,
+                format!(
+                    "userfaultfd is forbidden ({error}): unless nodes map each other's memory, they come as signals"
+                ),
             );
-            let finding = grade(WHAT, words);
-            if host::is_filtered() { finding.cured_by(UNFILTERED) } else { finding }
+            if filtered { finding.cured_by(UNFILTERED) } else { finding }
         }
     }
 }
@@ -47,21 +54,20 @@ mod tests {
     use super::*;
     use crate::doctor::Grade;
 
-    fn found(no_direct: bool, errno: i32, user_mode: Option<i32>) -> Finding {
-        let wish = Wish { nodes: 2, heap_bytes: 1 << 30, no_direct };
-        let user_mode = user_mode.map_or(Ok(()), |errno| Err(io::Error::from_raw_os_error(errno)));
-        less(&wish, &io::Error::from_raw_os_error(errno), user_mode)
+    fn found(user_mode: Option<i32>, filtered: bool, device: bool) -> Finding {
+        less(user_mode.map_or(Ok(()), |errno| Err(io::Error::from_raw_os_error(errno))), filtered, device)
     }
 
     #[test]
-    fn a_right_that_is_missing_has_one_command() {
-        let finding = found(false, libc::EPERM, None);
+    fn there_is_always_a_way_and_what_opens_a_better_one_is_named() {
+        let finding = found(None, false, false);
         assert_eq!((finding.grade, finding.cure.as_deref()), (Grade::Slower, Some(SYSCTL)));
-        let finding = found(true, libc::EPERM, None);
-        assert!(finding.forbids() && finding.cure.as_deref() == Some(SYSCTL));
-        let finding = found(false, libc::EINVAL, None);
-        assert_eq!((finding.grade, finding.cure), (Grade::Slower, None));
-        assert!(found(true, libc::ENOSYS, Some(libc::ENOSYS)).forbids());
-        assert!(!found(false, libc::EPERM, Some(libc::EPERM)).forbids());
+        assert!(found(None, false, true).cure.unwrap().contains(DEVICE));
+        assert_eq!(found(Some(libc::EPERM), true, false).cure.as_deref(), Some(UNFILTERED));
+        let finding = found(Some(libc::EINVAL), true, true);
+        assert!(finding.words.contains(ALL_SINCE) && finding.cure.is_none());
+        for errno in [libc::EINVAL, libc::EPERM, libc::ENOSYS] {
+            assert!(!found(Some(errno), false, false).forbids());
+        }
     }
 }

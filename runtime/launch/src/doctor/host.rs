@@ -7,8 +7,6 @@ use super::{Finding, probe};
 
 /// Fixed mappings that replace nothing (`MAP_FIXED_NOREPLACE`).
 const LEAST: (u32, u32) = (4, 17);
-/// All of userfaultfd that the page engine uses (`UFFD_FEATURE_WP_UNPOPULATED`).
-pub(super) const PAGES: (u32, u32) = (6, 4);
 
 pub(super) fn kernel() -> Finding {
     let what = "kernel";
@@ -20,10 +18,6 @@ pub(super) fn kernel() -> Finding {
         Some(found) if found < LEAST => Finding::missing(
             what,
             format!("Linux {release} is too old: {}.{} or later is needed", LEAST.0, LEAST.1),
-        ),
-        Some(found) if found < PAGES => Finding::slower(
-            what,
-            format!("Linux {release}: for --no-direct {}.{} or later is needed", PAGES.0, PAGES.1),
         ),
         Some(_) => Finding::ok(what, format!("Linux {release}")),
     }
@@ -81,7 +75,7 @@ mod tests {
         ] {
             assert_eq!(version(release), expected, "{release}");
         }
-        assert!(version("4.9.1") < Some(LEAST) && version("10.0") > Some(PAGES));
+        assert!(version("4.9.1") < Some(LEAST) && version("10.0") > Some(LEAST));
     }
 
     #[test]

@@ -63,14 +63,19 @@ fn reserve(wish: &Wish) -> io::Result<()> {
     let private = Layout::private(NodeId::ZERO);
     held.push(Mapping::of_zeros(&(private.start..private.start + PRIVATE_BYTES_MIN))?);
     for node in (0..wish.nodes).map(NodeId) {
-        held.push(Mapping::of_zeros(&Layout::stacks(node))?);
+        held.push(Mapping::of_zeros(&(Layout::stacks(node).start..Layout::threads(node).end))?);
         if node != NodeId::ZERO {
             held.push(Mapping::of_zeros(&sized(Layout::heap(node)))?);
         }
     }
-    if wish.nodes > 1 && !wish.no_direct {
-        let stacks = Layout::stacks(NodeId::ZERO);
-        probe::memory_file(stacks.end - stacks.start)?;
+    if wish.nodes > 1 {
+        let striped = Layout::new(wish.nodes, [0..0, 0..0]).with_heap_bytes(wish.heap_bytes).striped();
+        held.push(Mapping::of_zeros(&striped)?);
+        if !wish.no_direct {
+            // Stacks and slots of a node are one file, large blocks over all nodes another.
+            let own = Layout::threads(NodeId::ZERO).end - Layout::stacks(NodeId::ZERO).start;
+            probe::memory_file(own.max(striped.end - striped.start))?;
+        }
     }
     Ok(())
 }
@@ -84,16 +89,24 @@ fn size(bytes: u64) -> String {
 }
 
 /// Opens a memory file of another process of the same user, as nodes of one host do.
-pub(super) fn of_peers() -> Finding {
-    let what = "memory of peers";
-    let words = "nodes of one host cannot open each other's memory files";
+pub(super) fn of_peers(wish: &Wish) -> Finding {
     match open_of_child() {
-        Ok(()) => Finding::ok(what, "/proc/PID/fd of own processes can be opened"),
-        Err(error) if host::is_filtered() => {
-            Finding::missing(what, format!("{words} ({error}), or run with --no-direct")).cured_by(UNFILTERED)
-        }
-        Err(error) => Finding::missing(what, format!("{words} ({error}), or run with --no-direct"))
-            .cured_by("mount -o remount,hidepid=0 /proc"),
+        Ok(()) => Finding::ok(PEERS, "/proc/PID/fd of own processes can be opened"),
+        Err(error) => peers_refused(wish, &error, host::is_filtered()),
+    }
+}
+
+const PEERS: &str = "memory of peers";
+
+fn peers_refused(wish: &Wish, error: &io::Error, filtered: bool) -> Finding {
+    let words = format!("nodes of one host cannot open each other's memory files ({error})");
+    let cure = if filtered { UNFILTERED } else { "mount -o remount,hidepid=0 /proc" };
+    if wish.no_direct {
+        Finding::missing(PEERS, format!("{words}: only without --no-direct they need it"))
+            .not_needed()
+            .cured_by(cure)
+    } else {
+        Finding::missing(PEERS, format!("{words}, or run with --no-direct")).cured_by(cure)
     }
 }
 
@@ -119,6 +132,16 @@ fn same_file(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_of_peers_is_needed_where_it_is_mapped() {
+        let error = io::Error::from_raw_os_error(libc::EACCES);
+        for no_direct in [false, true] {
+            let wish = Wish { nodes: 2, heap_bytes: 1 << 30, no_direct };
+            let finding = peers_refused(&wish, &error, true);
+            assert_eq!((finding.forbids(), finding.cure.as_deref()), (!no_direct, Some(UNFILTERED)));
+        }
+    }
 
     #[test]
     fn sizes_are_told_in_their_unit() {

@@ -144,11 +144,11 @@ fn examine(wish: &Wish) -> Vec<Finding> {
     let mut findings = vec![host::kernel(), host::libc(), host::sandbox()];
     findings.push(memory::fixed_addresses());
     findings.push(memory::address_space(wish));
-    findings.push(memory::of_peers());
+    findings.push(memory::of_peers(wish));
     findings.push(limits::mappings());
     findings.push(limits::descriptors(wish));
     findings.push(limits::processes(wish));
-    findings.push(faults::handling(wish));
+    findings.push(faults::handling());
     findings.push(network::loopback());
     findings.push(network::ssh());
     findings

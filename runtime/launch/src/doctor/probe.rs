@@ -146,7 +146,7 @@ impl Drop for Child {
 /// Which page faults to handle.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Faults {
-    /// Also those inside system calls, with all features that the page engine uses.
+    /// Also those inside system calls.
     All,
     UserMode,
 }
@@ -155,15 +155,14 @@ pub(super) enum Faults {
 pub(super) fn userfaultfd(faults: Faults) -> io::Result<()> {
     const USER_MODE_ONLY: i32 = 1;
     /// `PAGEFAULT_FLAG_WP`, `MINOR_SHMEM`, `EXACT_ADDRESS`, `WP_HUGETLBFS_SHMEM`, `WP_UNPOPULATED`.
-    const ALL: u64 = 1 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13;
-    const EXACT_ADDRESS: u64 = 1 << 11;
+    const FEATURES: u64 = 1 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13;
     /// `_IO(0xAA, 0)` and `_IOWR(0xAA, 0x3F, struct uffdio_api)`.
     const NEW: libc::c_ulong = 0xAA00;
     const API: libc::c_ulong = 3 << 30 | 24 << 16 | 0xAA << 8 | 0x3F;
 
-    let (mode, features) = match faults {
-        Faults::All => (0, ALL),
-        Faults::UserMode => (USER_MODE_ONLY, EXACT_ADDRESS),
+    let mode = match faults {
+        Faults::All => 0,
+        Faults::UserMode => USER_MODE_ONLY,
     };
     let flags = libc::O_CLOEXEC | libc::O_NONBLOCK;
     // SAFETY: creates a descriptor; no memory is involved.
@@ -174,7 +173,7 @@ pub(super) fn userfaultfd(faults: Faults) -> io::Result<()> {
         // SAFETY: this request takes flags and gives a new descriptor; no memory is involved.
         owned(unsafe { libc::ioctl(device.as_raw_fd(), NEW, flags) })
     })?;
-    let mut api = [0xAA_u64, features, 0];
+    let mut api = [0xAA_u64, FEATURES, 0];
     // SAFETY: the request reads and writes three words, which are live and writable.
     check(unsafe { libc::ioctl(fd.as_raw_fd(), API, api.as_mut_ptr()) })?;
     Ok(())
