@@ -1,8 +1,9 @@
 //! After the last node has ended: what the nodes printed is forwarded to its end, however slow the
-//! reader of the launcher's stdout is; a signal gives it up.
+//! reader of the launcher's stdout is; a signal gives it up. Where the program was told to end, readers have as long as
+//! it had.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dstd_control::exit;
 
@@ -44,15 +45,26 @@ impl Job<'_> {
 
     /// The signal that ended the wait, if one did.
     fn wait_for_readers(&self, inbox: &Receiver<Event>) -> Option<i32> {
+        let (told, mut until) = match self.cause {
+            Some(Cause::Signal(signal)) => (Some(signal), Some(Instant::now() + self.launch.grace)),
+            Some(Cause::Timeout(_)) => (None, Some(Instant::now() + self.launch.grace)),
+            _ => (None, None),
+        };
         while !self.nodes.iter().flat_map(|node| &node.forwarders).all(Forwarder::is_done) {
             match inbox.recv_timeout(TICK) {
                 Ok(Event::Signal(arrived)) if sys::stops_and_continues(arrived.signal) => {
-                    self.suspend(arrived);
+                    let stopped = self.suspend(arrived);
+                    until = until.map(|until| until + stopped);
                 }
                 Ok(Event::Signal(Arrived { signal, .. }))
                     if !matches!(signal, libc::SIGUSR1 | libc::SIGUSR2) =>
                 {
                     return Some(signal);
+                }
+                Ok(_) | Err(RecvTimeoutError::Timeout)
+                    if until.is_some_and(|until| Instant::now() > until) =>
+                {
+                    return told;
                 }
                 Ok(_) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return None,

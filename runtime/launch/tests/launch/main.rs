@@ -95,6 +95,7 @@ tests!(
     output::a_closed_stdout_is_as_in_std,
     output::a_slow_reader_gets_all,
     output::nobody_reads_and_a_signal_ends_it,
+    output::who_is_told_to_end_waits_for_no_reader,
     output::a_chatty_child_does_not_hold_the_launcher,
     output::stdin_goes_to_whom_it_is_given,
     output::a_dry_run_starts_nothing,

@@ -245,6 +245,21 @@ pub(super) fn nobody_reads_and_a_signal_ends_it() {
     drop(reader);
 }
 
+/// The signal or the time that ends the nodes is the only one: no second one has to end the launcher.
+pub(super) fn who_is_told_to_end_waits_for_no_reader() {
+    for (options, signal, code) in [("", Some(libc::SIGTERM), 143), ("--timeout 1s", None, 69)] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let options = format!("-n 1 --grace 500ms --output label {options}");
+        let run = start_changed(options.trim_end(), &["flood", "0", "5000"], "", |command| {
+            command.stdout(writer);
+        });
+        run.wait_node_blocked();
+        signal.into_iter().for_each(|signal| run.kill(signal));
+        run.finish().is("launcher", None, code);
+        drop(reader);
+    }
+}
+
 pub(super) fn a_chatty_child_does_not_hold_the_launcher() {
     let shell = "yes & echo started";
     let outcome = start("-n 1 --output label --connect-timeout 1s", &["/bin/sh", "-c", shell]).finish();
