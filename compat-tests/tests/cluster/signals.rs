@@ -112,6 +112,29 @@ fn a_node_in_a_debugger_is_waited_for() {
     }
 }
 
+/// The debugger itself: it holds a node, shows its threads, and leaves.
+#[test]
+fn gdb_attaches_and_leaves() {
+    if Command::new("gdb").arg("--version").output().is_err() {
+        eprintln!("not tried: there is no gdb here");
+        return;
+    }
+    let by_signals = scenario(2, "signals_handled").variable("DSTD_FAULTS", "signal");
+    for run in [scenario(2, "signals_handled"), direct(2, "signals_handled"), by_signals] {
+        let (running, pids) = handled(run);
+        for pid in pids {
+            let mut gdb = Command::new("gdb");
+            gdb.args(["-nx", "-batch", "-ex", "handle SIGSEGV nostop noprint pass", "-p", &pid.to_string()]);
+            let output = gdb.args(["-ex", "info threads", "-ex", "detach"]).output().expect("gdb is there");
+            let text = String::from_utf8_lossy(&output.stdout);
+            if !text.contains("dstd-engine") {
+                eprintln!("not tried: gdb may not attach: {text}{}", String::from_utf8_lossy(&output.stderr));
+            }
+        }
+        goes_on(running, 1);
+    }
+}
+
 #[test]
 fn a_stopped_job_goes_on_where_it_was() {
     for run in [scenario(3, "signals_handled"), direct(3, "signals_handled")] {
