@@ -153,6 +153,7 @@ impl Run {
         }
         command.env(MARK, &mark).envs(self.variables);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        default_signals(&mut command);
         self.changes.into_iter().for_each(|change| change(&mut command));
         let words = format!("{command:?}");
         let mut child = command.spawn().expect("the program is there");
@@ -173,6 +174,23 @@ impl Run {
     pub(crate) fn finish(self) -> Ended {
         self.start().finish()
     }
+}
+
+/// A background job of a shell ignores some of them; and QUIT shall leave no core.
+#[expect(unsafe_code, reason = "std does not change what signals do")]
+fn default_signals(command: &mut Command) {
+    let defaults = || {
+        for signal in [libc::SIGINT, libc::SIGHUP, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2] {
+            // SAFETY: the default installs no code.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
+        let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: the structure is live.
+        unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) };
+        Ok(())
+    };
+    // SAFETY: the function makes only calls that are safe between fork and exec.
+    unsafe { command.pre_exec(defaults) };
 }
 
 fn wait(mut child: Child) -> mpsc::Receiver<ExitStatus> {

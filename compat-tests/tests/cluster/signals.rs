@@ -62,7 +62,7 @@ fn a_handler_on_node_0_gets_its_signals_and_ends_the_program_in_its_way() {
 #[test]
 fn a_program_without_handlers_ends_as_one_process_does() {
     for (signal, code) in [("USR1", 138), ("QUIT", 131), ("TERM", 143), ("HUP", 129), ("INT", 130)] {
-        let running = direct(3, "run_on").change(default_signals).start();
+        let running = direct(3, "run_on").start();
         running.wait_for("all run\n");
         send(running.launcher(), signal);
         running.finish().with_code(code);
@@ -78,23 +78,6 @@ fn nodes_without_work_take_no_signals() {
         send(running.launcher(), "USR1");
         running.finish().with_code(138);
     }
-}
-
-/// A background job of a shell ignores some of them; and QUIT shall leave no core.
-#[expect(unsafe_code, reason = "std does not change what signals do")]
-fn default_signals(command: &mut Command) {
-    let defaults = || {
-        for signal in [libc::SIGINT, libc::SIGHUP, libc::SIGQUIT] {
-            // SAFETY: the default installs no code.
-            unsafe { libc::signal(signal, libc::SIG_DFL) };
-        }
-        let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-        // SAFETY: the structure is live.
-        unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) };
-        Ok(())
-    };
-    // SAFETY: the function makes only calls that are safe between fork and exec.
-    unsafe { command.pre_exec(defaults) };
 }
 
 /// Several seconds are the point: a person looks at a variable.

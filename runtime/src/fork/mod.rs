@@ -164,8 +164,12 @@ pub(crate) fn before() {
     let mut ends = [-1; 2];
     let args = [(&raw mut ends) as usize, libc::O_CLOEXEC as usize, 0, 0, 0, 0];
     // SAFETY: the array takes two descriptors.
-    let error = unsafe { raw::syscall(libc::SYS_pipe2, args) };
-    PLAN.set(Some(Plan { ends, error: -error as i32 }));
+    let made = view::check(unsafe { raw::syscall(libc::SYS_pipe2, args) });
+    let plan = match made.and_then(|_| beside_streams(ends)) {
+        Ok(ends) => Plan { ends, error: 0 },
+        Err(error) => Plan { ends: [-1; 2], error },
+    };
+    PLAN.set(Some(plan));
 }
 
 /// After a fork, in the parent, with those locks held: no child of another thread gets the end of the pipe.
@@ -285,6 +289,27 @@ impl Region {
         match self.source {
             Source::File(file, _) | Source::Holes(file, _) => Some(file),
             Source::Clone | Source::Parent => None,
+        }
+    }
+}
+
+/// The same two under numbers that no standard stream has: the program may have closed its own, and write there all the same.
+fn beside_streams(ends: [i32; 2]) -> Result<[i32; 2], i32> {
+    let moved = ends.map(|end| {
+        if end > libc::STDERR_FILENO {
+            return Ok(end);
+        }
+        let args = [end as usize, libc::F_DUPFD_CLOEXEC as usize, 3, 0, 0, 0];
+        // SAFETY: a descriptor of this module.
+        let copy = view::check(unsafe { raw::syscall(libc::SYS_fcntl, args) }).map(|copy| copy as i32);
+        close(end);
+        copy
+    });
+    match moved {
+        [Ok(first), Ok(second)] => Ok([first, second]),
+        [first, second] => {
+            first.into_iter().chain(second).for_each(close);
+            Err(libc::EMFILE)
         }
     }
 }

@@ -20,7 +20,7 @@ use std::thread;
 use dstd_addr::{GlobalAddr, PAGE_BYTES};
 
 use super::view::check;
-use super::{SETUP, close};
+use super::{SETUP, beside_streams, close};
 use crate::fatal::{self, stop};
 use crate::{alloc, boot, interpose, raw};
 
@@ -95,7 +95,7 @@ fn pair() -> Result<[i32; 2], i32> {
     let args = [libc::AF_UNIX as usize, kind as usize, 0, (&raw mut ends) as usize, 0, 0];
     // SAFETY: the array takes two descriptors.
     check(unsafe { raw::syscall(libc::SYS_socketpair, args) })?;
-    Ok(ends)
+    beside_streams(ends)
 }
 
 /// Room for one descriptor beside a message.

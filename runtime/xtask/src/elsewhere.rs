@@ -31,6 +31,12 @@ pub(crate) fn run(rows: &mut Vec<Row>) -> Verdict {
         println!("{RUNS_HERE}: runs as one node, and refuses to be one of several");
         checked += 1;
     }
+    if checked == 0 {
+        return fail(
+            "no target can be installed: connect to the network, or add one by `rustup target add`"
+                .to_owned(),
+        );
+    }
     rows.push(Row::new("elsewhere.targets", f64::from(checked), "targets", "cargo xtask elsewhere"));
     Ok(())
 }
