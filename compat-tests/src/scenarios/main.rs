@@ -212,6 +212,7 @@ const ENDINGS: &[(&str, Run)] = &[
     ("small_returned", memory::small_returned),
     ("striped_sort", memory::striped_sort),
     ("striped_grow", memory::striped_grow),
+    ("striped_after_frees", memory::striped_after_frees),
 ];
 
 fn main() -> ExitCode {

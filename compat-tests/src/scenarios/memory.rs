@@ -199,6 +199,19 @@ pub(crate) fn striped_grow() -> String {
     "4 rounds".to_owned()
 }
 
+/// What one node has allocated and another one frees can be had by a third at once. Heaps of 64 MiB.
+pub(crate) fn striped_after_frees() -> String {
+    const ROUNDS: usize = 6;
+    for i in 0..ROUNDS {
+        // Most of a heap, and the other heaps do not hold what is asked for next.
+        let block = cluster::spawn(i, || vec![1_u8; 44 * MIB]).join().unwrap();
+        cluster::spawn(i + 1, move || drop(block)).join().unwrap();
+        let fits = cluster::spawn(i + 2, || Vec::<u8>::new().try_reserve_exact(150 * MIB));
+        assert_eq!(fits.join().unwrap(), Ok(()));
+    }
+    format!("{ROUNDS} rounds")
+}
+
 /// A few blocks that a thread frees and then does nothing more do not wait for its next free or its end.
 pub(crate) fn idle_frees() -> String {
     /// Far from a full batch, and below what is sent at once.

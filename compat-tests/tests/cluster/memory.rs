@@ -40,6 +40,13 @@ fn large_vectors_grow_shrink_and_go() {
 }
 
 #[test]
+fn what_was_freed_is_there_at_once() {
+    for run in in_every_way("striped_after_frees") {
+        run.option("--heap").option("64M").finish().ok("striped_after_frees");
+    }
+}
+
+#[test]
 fn children_of_fork_have_large_vectors_too() {
     for run in in_every_way("fork_striped") {
         run.option("--heap").option("28M").finish().ok("fork_striped");

@@ -79,14 +79,7 @@ impl Which {
 /// `size` bytes at `align`, or null.
 #[inline]
 pub(super) fn alloc(size: usize, align: usize) -> *mut u8 {
-    match cached(Which::now()) {
-        Some(mut cache) => {
-            // SAFETY: the thread's own cache, borrowed for this call only.
-            let block = unsafe { cache.as_mut() }.alloc(size, align);
-            if block.is_null() { past_heap(size, align) } else { block }
-        }
-        None => alloc_slow(size, align),
-    }
+    take(|cache| cache.alloc(size, align), size, align)
 }
 
 /// `size` zeroed bytes at `align`, or null.
@@ -95,14 +88,21 @@ pub(super) fn alloc_zeroed(size: usize, align: usize) -> *mut u8 {
     if crate::context::is_child() {
         return alloc_and_zero(size, align);
     }
-    match cached(Which::now()) {
-        Some(mut cache) => {
-            // SAFETY: the thread's own cache, borrowed for this call only.
-            let block = unsafe { cache.as_mut() }.alloc_zeroed(size, align);
-            if block.is_null() { past_heap_zeroed(size, align) } else { block }
+    take(|cache| cache.alloc_zeroed(size, align), size, align)
+}
+
+/// A block `from` a cache, which is of `size` bytes at `align`, or from all nodes.
+#[inline(always)]
+fn take(from: impl FnMut(&mut ThreadCache) -> *mut u8 + Copy, size: usize, align: usize) -> *mut u8 {
+    if let Some(mut cache) = cached(Which::now()) {
+        let mut from = from;
+        // SAFETY: the thread's own cache, borrowed for this call only.
+        let block = from(unsafe { cache.as_mut() });
+        if !block.is_null() {
+            return block;
         }
-        None => alloc_zeroed_slow(size, align),
     }
+    take_slow(from, size, align)
 }
 
 /// Frees a block by address, with the size and alignment it was allocated with.
@@ -200,49 +200,23 @@ fn alloc_and_zero(size: usize, align: usize) -> *mut u8 {
     block
 }
 
+/// The thread has no cache yet, or the heap has no place for the block: waits for memory that is just going back, then
+/// asks all nodes; at last has everything that was freed come home, and begins again.
 #[cold]
 #[inline(never)]
-fn alloc_slow(size: usize, align: usize) -> *mut u8 {
-    match with_cache(Which::now(), |cache| cache.alloc(size, align)) {
-        Some(block) if block.is_null() => past_heap(size, align),
-        Some(block) => block,
-        None => before_boot(size, align),
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn alloc_zeroed_slow(size: usize, align: usize) -> *mut u8 {
-    match with_cache(Which::now(), |cache| cache.alloc_zeroed(size, align)) {
-        Some(block) if block.is_null() => past_heap_zeroed(size, align),
-        Some(block) => block,
-        None => before_boot(size, align),
-    }
-}
-
-/// The heap has no place for a block: waits for memory that is just going back, then asks all nodes.
-#[cold]
-#[inline(never)]
-fn past_heap(size: usize, align: usize) -> *mut u8 {
-    retry(|| with_cache(Which::now(), |cache| cache.alloc(size, align)), size, align)
-}
-
-#[cold]
-#[inline(never)]
-fn past_heap_zeroed(size: usize, align: usize) -> *mut u8 {
-    retry(|| with_cache(Which::now(), |cache| cache.alloc_zeroed(size, align)), size, align)
-}
-
-fn retry(mut again: impl FnMut() -> Option<*mut u8>, size: usize, align: usize) -> *mut u8 {
-    // A thread of the runtime gets what there is.
-    if Which::now() == Which::Runtime {
-        return ptr::null_mut();
+fn take_slow(from: impl FnMut(&mut ThreadCache) -> *mut u8 + Copy, size: usize, align: usize) -> *mut u8 {
+    match with_cache(Which::now(), from) {
+        None => return before_boot(size, align),
+        // A thread of the runtime gets what there is.
+        Some(block) if !block.is_null() || Which::now() == Which::Runtime => return block,
+        Some(_) => (),
     }
     // In a child of `fork`, who was giving memory back or sweeping is not there to end it.
     let ends = !context::is_child();
+    let mut collected = false;
     loop {
         let before = PARTITION.on_its_way();
-        if let Some(block) = again().filter(|block| !block.is_null()) {
+        if let Some(block) = with_cache(Which::User, from).filter(|block| !block.is_null()) {
             return block;
         }
         let after = PARTITION.on_its_way();
@@ -252,7 +226,14 @@ fn retry(mut again: impl FnMut() -> Option<*mut u8>, size: usize, align: usize) 
             match PARTITION.reclaim_spans() {
                 Some(true) => (),
                 None if ends => (),
-                Some(false) | None => return striped::alloc(size, align),
+                Some(false) | None => {
+                    let block = striped::alloc(size, align);
+                    // What other nodes have freed may still be on its way to its home.
+                    if !block.is_null() || collected || !striped::collect() {
+                        return block;
+                    }
+                    collected = true;
+                }
             }
         }
     }

@@ -64,6 +64,15 @@ pub(super) fn resize(addr: u64, size: usize, new_size: usize) -> bool {
     chunks(size) == chunks(new_size) || ask(What::Resize, addr, chunks(new_size)) == 1
 }
 
+/// Has all memory that threads of any node have freed come back to its home; false where there are no other nodes.
+///
+/// # Network
+/// Of `n` nodes: `4(n - 1)` messages between node 0 and the others, `2n(n - 1)` between all, and what was freed and not sent
+/// yet; 2 more from another node than 0. 4 round trips.
+pub(super) fn collect() -> bool {
+    ask(What::Collect, 0, 0) == 1
+}
+
 fn chunks(size: usize) -> u64 {
     (size as u64).div_ceil(STRIPED_CHUNK_BYTES)
 }

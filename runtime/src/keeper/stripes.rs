@@ -9,12 +9,18 @@
 //! | `AskStripes` | any | node 0 | take, 0, chunks | the address, or 0 |
 //! | | | | resize, address, chunks | 1, or 0 |
 //! | | | | free, address, 0 | none |
+//! | | | | collect, 0, 0 | 1, when all that was freed is back at its home |
 //! | `ShareStripes` | node 0 | home | reserve, chunks, 0 | 1, or 0 |
 //! | | | | release, chunks, 0 | none |
 //! | | | | discard, first chunk, chunks | 1, when the memory is back at the system |
+//! | | | | flush, 0, 0 | 1, when all that its threads have freed has reached the homes |
+//! | | | | take in, 0, 0 | 1, when what others have freed there is free |
+//! | | any | any | echo, 0, 0 | 1, by the engine: it has read all that came before |
 //!
 //! All answers are `Ended` messages. A thread that shortens a block waits for the answer: another thread's
 //! next request may come to node 0 by another way.
+//!
+//! *Why nobody waits in a circle*: node 0's keeper waits for other keepers, and those only for engines.
 
 use std::sync::Arc;
 
@@ -39,6 +45,25 @@ pub(crate) enum What {
     Reserve = 4,
     Release = 5,
     Discard = 6,
+    Collect = 7,
+    Flush = 8,
+    TakeIn = 9,
+    Echo = 10,
+}
+
+impl What {
+    const ALL: [What; 10] = [
+        What::Take,
+        What::Resize,
+        What::Free,
+        What::Reserve,
+        What::Release,
+        What::Discard,
+        What::Collect,
+        What::Flush,
+        What::TakeIn,
+        What::Echo,
+    ];
 }
 
 /// A question, and what a message about stripes says.
@@ -51,11 +76,9 @@ impl Words {
     }
 
     pub(crate) fn decode(body: &[u8]) -> Option<Words> {
-        const ALL: [What; 6] =
-            [What::Take, What::Resize, What::Free, What::Reserve, What::Release, What::Discard];
         let words: &[u8; 24] = body.try_into().ok()?;
         let word = |at: usize| words[at * 8..].first_chunk().map_or(0, |word| u64::from_le_bytes(*word));
-        let what = ALL.into_iter().find(|what| *what as u64 == word(0))?;
+        let what = What::ALL.into_iter().find(|what| *what as u64 == word(0))?;
         Some(Words(what, word(1), word(2)))
     }
 }
@@ -98,7 +121,19 @@ impl Stripes {
                 self.discard_own(start, chunks);
                 1
             }
-            Words(What::Reserve | What::Release, ..) => return,
+            Words(What::Collect, ..) => {
+                self.collect();
+                1
+            }
+            Words(What::Flush, ..) => {
+                self.flush();
+                1
+            }
+            Words(What::TakeIn, ..) => {
+                take_in();
+                1
+            }
+            Words(What::Reserve | What::Release | What::Echo, ..) => return,
         };
         let bytes = answer.to_le_bytes().to_vec();
         match asker {
@@ -122,6 +157,28 @@ impl Stripes {
             }
         }
         0
+    }
+
+    /// Has everything that any thread has freed come back to its home.
+    fn collect(&self) {
+        let answers = self.ask_all(What::Flush);
+        self.flush();
+        wait_all(&answers);
+        let answers = self.ask_all(What::TakeIn);
+        take_in();
+        wait_all(&answers);
+    }
+
+    /// Sends what threads of this node have freed elsewhere; returns when it has arrived there.
+    fn flush(&self) {
+        alloc::flush_all_remote();
+        wait_all(&self.ask_all(What::Echo));
+    }
+
+    /// Asks all other nodes.
+    fn ask_all(&self, what: What) -> Vec<Arc<Shipped>> {
+        let nodes = (0..self.context.layout.nodes()).map(NodeId).filter(|node| *node != self.context.me);
+        nodes.map(|node| self.ask(node, Words(what, 0, 0))).collect()
     }
 
     fn resize(&mut self, addr: u64, chunks: u64) -> bool {
@@ -172,9 +229,7 @@ impl Stripes {
         let answers: Vec<_> =
             self.others(&shares).map(|(node, _)| self.ask(node, Words(What::Discard, start, len))).collect();
         self.discard_own(start, len);
-        for shipped in answers {
-            wait(&shipped);
-        }
+        wait_all(&answers);
     }
 
     /// This node's part of [`Stripes::give_back`].
@@ -245,6 +300,18 @@ impl Stripes {
     }
 }
 
+/// What other nodes have freed here becomes free, and spans without a block as well.
+fn take_in() {
+    alloc::take_in();
+    alloc::reclaim();
+}
+
+fn wait_all(answers: &[Arc<Shipped>]) {
+    for shipped in answers {
+        wait(shipped);
+    }
+}
+
 /// Waits for the answer to a question; the loss of who was asked ends the program.
 pub(crate) fn wait(shipped: &Shipped) -> u64 {
     while shipped.wait.state() != ShipState::ENDED {
@@ -271,7 +338,7 @@ mod tests {
 
     #[test]
     fn words_come_back_as_they_were_and_others_are_refused() {
-        for what in [What::Take, What::Resize, What::Free, What::Reserve, What::Release, What::Discard] {
+        for what in What::ALL {
             let body = Words(what, 7, u64::MAX).encode();
             let Some(Words(same, 7, u64::MAX)) = Words::decode(&body) else { panic!("{body:?}") };
             assert_eq!(same, what);

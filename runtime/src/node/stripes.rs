@@ -25,8 +25,12 @@ impl Engine {
             (Op::ShareStripes, Words(What::Release, chunks, _)) => {
                 alloc::release_striped(chunks.saturating_mul(STRIPED_CHUNK_BYTES));
             }
-            (Op::ShareStripes, Words(What::Discard, ..))
-            | (Op::AskStripes, Words(What::Take | What::Resize | What::Free, ..)) => {
+            (Op::ShareStripes, Words(What::Echo, ..)) => {
+                let answer = Message::Ship { op: Op::Ended as u16, id, arg: 0 };
+                self.send(out, from, answer, &1_u64.to_le_bytes());
+            }
+            (Op::ShareStripes, Words(What::Discard | What::Flush | What::TakeIn, ..))
+            | (Op::AskStripes, Words(What::Take | What::Resize | What::Free | What::Collect, ..)) => {
                 self.hand_over(Task::Stripes { asker: Asker::Node(from, id), words });
             }
             _ => stop!(fatal::INTERNAL, "node {from} sent the wrong word {words:?} about stripes"),
