@@ -56,56 +56,6 @@ impl List {
     }
 }
 
-/// # Safety
-/// - As `posix_spawn`; `next` is one of its kind.
-unsafe fn spawn(
-    next: Spawn,
-    pid: *mut c_int,
-    path: *const c_char,
-    actions: *const posix_spawn_file_actions_t,
-    attributes: *const posix_spawnattr_t,
-    arguments: Strings,
-    environment: Strings,
-) -> c_int {
-    if !is_needed() {
-        // SAFETY: the caller's.
-        return unsafe { next(pid, path, actions, attributes, arguments, environment) };
-    }
-    let mut made: c_int = 0;
-    let error = on_native(|| {
-        // SAFETY: a C string of the caller's.
-        let path = unsafe { CStr::from_ptr(path) }.to_owned();
-        // SAFETY: a list of the caller's.
-        let arguments = unsafe { List::copy(arguments) };
-        // SAFETY: as above.
-        let environment = unsafe { List::copy(environment) };
-        // The actions themselves are in private memory: see `in_private_memory`.
-        // SAFETY: null or valid.
-        let actions = unsafe { bytes(actions) };
-        // SAFETY: as above.
-        let attributes = unsafe { bytes(attributes) };
-        let mut pid = 0;
-        // SAFETY: copies of what the caller has passed.
-        let error = unsafe {
-            next(
-                &raw mut pid,
-                path.as_ptr(),
-                pointer(&actions),
-                pointer(&attributes),
-                arguments.as_ptr(),
-                environment.as_ptr(),
-            )
-        };
-        made = pid;
-        error
-    });
-    if error == 0 && !pid.is_null() {
-        // SAFETY: the caller passes a place for it.
-        unsafe { pid.write(made) };
-    }
-    error
-}
-
 /// The bytes of a structure of libc's, if there is one.
 ///
 /// # Safety
@@ -133,8 +83,43 @@ macro_rules! spawns {
             static NEXT: Next = Next::new($text);
             // SAFETY: libc's function of this name has this type.
             let next = unsafe { core::mem::transmute::<*mut c_void, Spawn>(NEXT.get()) };
-            // SAFETY: the caller keeps the rules of the function.
-            unsafe { spawn(next, pid, path, actions, attributes, arguments, environment) }
+            if !is_needed() {
+                // SAFETY: the caller's.
+                return unsafe { next(pid, path, actions, attributes, arguments, environment) };
+            }
+            let mut made: c_int = 0;
+            let error = on_native(|| {
+                // SAFETY: a C string of the caller's.
+                let path = unsafe { CStr::from_ptr(path) }.to_owned();
+                // SAFETY: a list of the caller's.
+                let arguments = unsafe { List::copy(arguments) };
+                // SAFETY: as above.
+                let environment = unsafe { List::copy(environment) };
+                // The actions themselves are in private memory: see `in_private_memory`.
+                // SAFETY: null or valid.
+                let actions = unsafe { bytes(actions) };
+                // SAFETY: as above.
+                let attributes = unsafe { bytes(attributes) };
+                let mut pid = 0;
+                // SAFETY: copies of what the caller has passed.
+                let error = unsafe {
+                    next(
+                        &raw mut pid,
+                        path.as_ptr(),
+                        pointer(&actions),
+                        pointer(&attributes),
+                        arguments.as_ptr(),
+                        environment.as_ptr(),
+                    )
+                };
+                made = pid;
+                error
+            });
+            if error == 0 && !pid.is_null() {
+                // SAFETY: the caller passes a place for it.
+                unsafe { pid.write(made) };
+            }
+            error
         }
     )*};
 }
