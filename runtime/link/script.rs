@@ -18,7 +18,8 @@
 //! .dstd_own_tbss  as .dstd_own_tdata, zeroed
 //! .tbss           as .tdata, zeroed
 //! ```
-//! The shared and lent sections begin and end on a page boundary. What is zeroed takes no room in the
+//! The shared and lent sections begin and end on a page boundary; each shared static begins a page of its own, so that
+//! what one node writes does not take along what another one writes (`SUBALIGN`). What is zeroed takes no room in the
 //! file, but for lent thread-locals: zeroed ones could not come before initialised ones otherwise.
 //!
 //! A static is told to be private in two ways, each enough in a plain build. By the file it comes
@@ -96,7 +97,7 @@ SECTIONS {{
     *({own_data})
     __dstd_own_end = .;
   }}
-  .dstd_data : ALIGN(4096) {{
+  .dstd_data : ALIGN(4096) SUBALIGN(4096) {{
     __dstd_data_start = .;
     *({stdio})
     __dstd_stdio_end = .;
@@ -116,7 +117,7 @@ SECTIONS {{
   .dstd_own_bss : ALIGN(16) {{
     *({own_bss})
   }}
-  .dstd_bss : ALIGN(4096) {{
+  .dstd_bss : ALIGN(4096) SUBALIGN(4096) {{
     __dstd_bss_start = .;
     *.rcgu.o(EXCLUDE_FILE({files}) {BSS})
     . = ALIGN(4096);

@@ -13,6 +13,8 @@
 //! }
 //! ```
 
+mod apart;
+
 use crate::ship;
 #[cfg(not(one_node))]
 use crate::thread::running;
@@ -22,6 +24,7 @@ use std::iter::FusedIterator;
 #[cfg(not(one_node))]
 use std::panic::resume_unwind;
 
+pub use apart::Apart;
 pub use dstd_addr::NodeId;
 
 thread_local! {

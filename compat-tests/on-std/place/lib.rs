@@ -5,8 +5,8 @@ pub use std::*;
 
 /// The affinity API where there is only one node.
 pub mod place {
-    use std::fmt;
     use std::thread::{self, JoinHandle};
+    use std::{fmt, ops};
 
     /// The name of the only node.
     #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -15,6 +15,25 @@ pub mod place {
     impl fmt::Display for NodeId {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("0")
+        }
+    }
+
+    /// A value, where no pages travel.
+    #[derive(Clone, Copy, Default, Debug)]
+    pub struct Apart<T>(T);
+
+    impl<T> Apart<T> {
+        /// Wraps `value`.
+        pub const fn new(value: T) -> Apart<T> {
+            Apart(value)
+        }
+    }
+
+    impl<T> ops::Deref for Apart<T> {
+        type Target = T;
+
+        fn deref(&self) -> &T {
+            &self.0
         }
     }
 

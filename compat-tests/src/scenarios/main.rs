@@ -6,6 +6,7 @@
 #![deny(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a scenario that meets an error has failed and may panic")]
 
+mod apart;
 mod borrows;
 mod bounded;
 mod c_library;
@@ -79,6 +80,9 @@ const SCENARIOS: &[(&str, Run)] = &[
     ("statics_program", statics::program),
     ("statics_third", statics::third_crate),
     ("statics_big", statics::big),
+    ("neighbours", apart::neighbours),
+    ("neighbours_apart", apart::neighbours_apart),
+    ("statics_apart", apart::statics_apart),
     ("false_sharing", contention::false_sharing),
     ("two_pages", contention::two_pages),
     ("foreign_drops", drops::foreign_drops),

@@ -144,3 +144,20 @@ fn of_calls_on_descriptors() {
         assert_eq!(many - few, 2 * 250);
     }
 }
+
+/// Two nodes write by turns, 200 times each, to counters of their own.
+#[test]
+fn of_runs_whose_counters_lie_together_and_apart() {
+    let transfers = |name| {
+        let report = report(scenario(3, name), 3, 0);
+        let of = |rank: usize| {
+            let faults = &report["nodes"][rank]["faults"];
+            number(&faults["read"]) + number(&faults["write"]) + number(&faults["upgrade"])
+        };
+        of(1) + of(2)
+    };
+    // At every turn, but for the first ones of a node.
+    assert!(transfers("neighbours") >= 390);
+    assert!(transfers("neighbours_apart") < 20);
+    assert!(transfers("statics_apart") < 20);
+}

@@ -11,6 +11,8 @@
 //! .dstd_bss   |zeroed statics                           |   page-aligned at both ends
 //! .dstd_tid   |std's counter of thread ids, 8 bytes     |   private
 //! ```
+//! Each static begins a page of its own (ADR 0022).
+//!
 //! *Who may touch what, when*: before the take-over nobody (user code has not run, or its writes on nodes
 //! other than 0 are dropped); afterwards user threads on every node, and the page engine through its own
 //! ways. Runtime threads never: so they do not print through std.
