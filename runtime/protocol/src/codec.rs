@@ -11,9 +11,9 @@
 //! |---|---|---|---|---|---|
 //! | `PageRequest` | write | first page | count | 0 | - |
 //! | `PageGrant` | writable, upgrade | first page | count | 0 | count pages, none for an upgrade |
-//! | `PageFetch` | exclusive | page | 0 | 0 | - |
-//! | `PageReturn` | exclusive | page | 0 | 0 | 1 page |
-//! | `PageInvalidate`, `PageInvalidated` | - | page | 0 | 0 | - |
+//! | `PageFetch` | exclusive | first page | count | 0 | - |
+//! | `PageReturn` | exclusive | first page | count | 0 | count pages |
+//! | `PageInvalidate`, `PageInvalidated` | - | first page | count | 0 | - |
 //! | `PageEvict` | exclusive | first page | count | 0 | count pages if exclusive |
 //! | `PageDiscard`, `PageDiscarded` | - | first page | count | 0 | - |
 //! | `FutexWait` | - | address | token | bitset | - |
@@ -38,7 +38,7 @@ use crate::{Message, MessageKind};
 /// Length of a header.
 pub const HEADER_BYTES: usize = 32;
 /// The version of the layout above. Nodes compare it before the first frame.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 const MAGIC: u8 = 0xd5;
 
 /// Why 32 bytes are no header. The connection cannot be used any more.
@@ -94,10 +94,6 @@ pub fn encode(message: &Message, body_len: u32) -> [u8; HEADER_BYTES] {
         Message::PageGrant { first, count, writable, upgrade } => {
             (u8::from(writable) | u8::from(upgrade) << 1, page(first), count.into(), 0)
         }
-        Message::PageFetch { page, exclusive } | Message::PageReturn { page, exclusive } => {
-            (u8::from(exclusive), page.0, 0, 0)
-        }
-        Message::PageInvalidate { page } | Message::PageInvalidated { page } => (0, page.0, 0, 0),
         Message::FutexWait { addr, token, bitset } => (0, addr.0, token, bitset.into()),
         Message::FutexArmed { token } | Message::FutexWoken { token } => (0, token, 0, 0),
         Message::FutexCancel { addr, token } => (0, addr.0, token, 0),
@@ -108,10 +104,15 @@ pub fn encode(message: &Message, body_len: u32) -> [u8; HEADER_BYTES] {
         Message::FutexWakeDone { token, woken } => (0, token, woken.into(), 0),
         Message::Free => (0, 0, 0, 0),
         Message::Ship { op, id, arg } => (0, op.into(), id, arg),
-        Message::PageEvict { first, count, exclusive } => (u8::from(exclusive), page(first), count.into(), 0),
-        Message::PageDiscard { first, count } | Message::PageDiscarded { first, count } => {
-            (0, page(first), count.into(), 0)
+        Message::PageFetch { first, count, exclusive }
+        | Message::PageReturn { first, count, exclusive }
+        | Message::PageEvict { first, count, exclusive } => {
+            (u8::from(exclusive), page(first), count.into(), 0)
         }
+        Message::PageInvalidate { first, count }
+        | Message::PageInvalidated { first, count }
+        | Message::PageDiscard { first, count }
+        | Message::PageDiscarded { first, count } => (0, page(first), count.into(), 0),
     };
     let mut header = [0; HEADER_BYTES];
     header[..4].copy_from_slice(&[MAGIC, VERSION, message.kind() as u8, flags]);
@@ -190,10 +191,18 @@ impl Fields<'_> {
                 writable: self.flag(0),
                 upgrade: self.flag(1),
             },
-            MessageKind::PageFetch => Message::PageFetch { page: self.page()?, exclusive: self.flag(0) },
-            MessageKind::PageReturn => Message::PageReturn { page: self.page()?, exclusive: self.flag(0) },
-            MessageKind::PageInvalidate => Message::PageInvalidate { page: self.page()? },
-            MessageKind::PageInvalidated => Message::PageInvalidated { page: self.page()? },
+            MessageKind::PageFetch => {
+                Message::PageFetch { first: self.page()?, count: self.window()?, exclusive: self.flag(0) }
+            }
+            MessageKind::PageReturn => {
+                Message::PageReturn { first: self.page()?, count: self.window()?, exclusive: self.flag(0) }
+            }
+            MessageKind::PageInvalidate => {
+                Message::PageInvalidate { first: self.page()?, count: self.window()? }
+            }
+            MessageKind::PageInvalidated => {
+                Message::PageInvalidated { first: self.page()?, count: self.window()? }
+            }
             MessageKind::FutexWait => {
                 Message::FutexWait { addr, token: self.field(1), bitset: u32::try_from(self.field(2)).ok()? }
             }

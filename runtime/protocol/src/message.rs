@@ -4,10 +4,10 @@
 //! |---|---|---|---|---|
 //! | `PageRequest` | toucher | home | - | asks for pages, to read or to write |
 //! | `PageGrant` | home | toucher | pages, unless `upgrade` | hands them out (PAGE-1) |
-//! | `PageFetch` | home | owner | - | takes a page back: shared keeps a read-only copy, exclusive keeps nothing |
-//! | `PageReturn` | owner | home | the page | answers `PageFetch` |
-//! | `PageInvalidate` | home | sharer | - | drops a read-only copy |
-//! | `PageInvalidated` | sharer | home | - | answers `PageInvalidate` |
+//! | `PageFetch` | home | owner | - | takes pages back: shared keeps a read-only copy, exclusive keeps nothing |
+//! | `PageReturn` | owner | home | pages | answers `PageFetch`, or a part of it |
+//! | `PageInvalidate` | home | sharer | - | drops read-only copies |
+//! | `PageInvalidated` | sharer | home | - | answers `PageInvalidate`, or a part of it |
 //! | `PageEvict` | holder | home | pages, if `exclusive` | gives copies up unasked; answers a `PageFetch`, `PageInvalidate` or `PageDiscard` that it crosses |
 //! | `PageDiscard` | home | holder | - | drops copies of pages whose bytes nobody needs |
 //! | `PageDiscarded` | holder | home | - | answers `PageDiscard`, without pages that a `PageEvict` under way names |
@@ -32,10 +32,10 @@ use dstd_addr::{GlobalAddr, PageNo};
 pub enum Message {
     PageRequest { first: PageNo, count: u16, write: bool },
     PageGrant { first: PageNo, count: u16, writable: bool, upgrade: bool },
-    PageFetch { page: PageNo, exclusive: bool },
-    PageReturn { page: PageNo, exclusive: bool },
-    PageInvalidate { page: PageNo },
-    PageInvalidated { page: PageNo },
+    PageFetch { first: PageNo, count: u16, exclusive: bool },
+    PageReturn { first: PageNo, count: u16, exclusive: bool },
+    PageInvalidate { first: PageNo, count: u16 },
+    PageInvalidated { first: PageNo, count: u16 },
     FutexWait { addr: GlobalAddr, token: u64, bitset: u32 },
     FutexArmed { token: u64 },
     FutexCancel { addr: GlobalAddr, token: u64 },
@@ -147,11 +147,11 @@ impl Message {
             | Message::PageGrant { first, count, .. }
             | Message::PageEvict { first, count, .. }
             | Message::PageDiscard { first, count }
-            | Message::PageDiscarded { first, count } => Some((first, count)),
-            Message::PageFetch { page, .. }
-            | Message::PageReturn { page, .. }
-            | Message::PageInvalidate { page }
-            | Message::PageInvalidated { page } => Some((page, 1)),
+            | Message::PageDiscarded { first, count }
+            | Message::PageFetch { first, count, .. }
+            | Message::PageReturn { first, count, .. }
+            | Message::PageInvalidate { first, count }
+            | Message::PageInvalidated { first, count } => Some((first, count)),
             _ => None,
         }
     }
@@ -160,8 +160,8 @@ impl Message {
     pub const fn body_pages(&self) -> u16 {
         match *self {
             Message::PageGrant { count, upgrade: false, .. }
-            | Message::PageEvict { count, exclusive: true, .. } => count,
-            Message::PageReturn { .. } => 1,
+            | Message::PageEvict { count, exclusive: true, .. }
+            | Message::PageReturn { count, .. } => count,
             _ => 0,
         }
     }

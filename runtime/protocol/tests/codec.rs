@@ -19,10 +19,18 @@ fn message() -> impl Strategy<Value = Message> {
         (page(), window(), any::<bool>(), any::<bool>()).prop_map(|(first, count, writable, upgrade)| {
             Message::PageGrant { first, count, writable, upgrade }
         }),
-        (page(), any::<bool>()).prop_map(|(page, exclusive)| Message::PageFetch { page, exclusive }),
-        (page(), any::<bool>()).prop_map(|(page, exclusive)| Message::PageReturn { page, exclusive }),
-        page().prop_map(|page| Message::PageInvalidate { page }),
-        page().prop_map(|page| Message::PageInvalidated { page }),
+        (page(), window(), any::<bool>()).prop_map(|(first, count, exclusive)| Message::PageFetch {
+            first,
+            count,
+            exclusive
+        }),
+        (page(), window(), any::<bool>()).prop_map(|(first, count, exclusive)| Message::PageReturn {
+            first,
+            count,
+            exclusive
+        }),
+        (page(), window()).prop_map(|(first, count)| Message::PageInvalidate { first, count }),
+        (page(), window()).prop_map(|(first, count)| Message::PageInvalidated { first, count }),
         (addr(), any::<u64>(), any::<u32>()).prop_map(|(addr, token, bitset)| Message::FutexWait {
             addr,
             token,
@@ -53,7 +61,7 @@ fn frame() -> impl Strategy<Value = (Message, u32)> {
         let body_len = match message {
             Message::PageGrant { count, upgrade: false, .. } => u32::from(count) * 4096,
             Message::PageEvict { count, exclusive: true, .. } => u32::from(count) * 4096,
-            Message::PageReturn { .. } => 4096,
+            Message::PageReturn { count, .. } => u32::from(count) * 4096,
             Message::Free => random % (FREE_ADDRESSES_MAX + 1) * 8,
             Message::Ship { .. } => random % (SHIP_BYTES_MAX + 1),
             _ => 0,
@@ -100,13 +108,13 @@ fn the_layout_is_as_drawn() {
         bitset: 0x3132_3334,
     };
     let drawn = [
-        0xd5, 2, 11, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0x18, 0, 0, 0, 0, 0, 0, 0, 0x24, 0x23, 0x22,
+        0xd5, 3, 11, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0x18, 0, 0, 0, 0, 0, 0, 0, 0x24, 0x23, 0x22,
         0x21, 0x34, 0x33, 0x32, 0x31,
     ];
     assert_eq!(encode(&message, 0), drawn);
     let message = Message::PageGrant { first: PageNo(0x99), count: 2, writable: true, upgrade: false };
     let drawn = [
-        0xd5, 2, 1, 1, 0, 0x20, 0, 0, 0x99, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        0xd5, 3, 1, 1, 0, 0x20, 0, 0, 0x99, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
         0,
     ];
     assert_eq!(encode(&message, 0x2000), drawn);

@@ -181,3 +181,54 @@ fn evictions_cross_discards() {
         Setup { nodes: 3, residence_ns: 0, window_max: 1, copies_max: Some(1), pages: vec![p, q], programs };
     both_residences("evictions and discards", &setup);
 }
+
+#[test]
+fn the_home_walks_over_what_another_node_wrote() {
+    let [p, q, r] = [0, 1, 2].map(|index| page(0, index));
+    let programs = vec![
+        (0, vec![Op::Load(p), Op::Load(q), Op::Add(r)]),
+        (1, vec![Op::Add(p), Op::Add(q), Op::Add(r), Op::Add(q)]),
+    ];
+    let pages = vec![p, q, r];
+    let setup = Setup { nodes: 2, residence_ns: 0, window_max: 2, copies_max: None, pages, programs };
+    both_residences("home reads ahead", &setup);
+}
+
+#[test]
+fn the_home_rewrites_what_others_have_read() {
+    let [p, q, r] = [0, 1, 2].map(|index| page(0, index));
+    let programs = vec![
+        (0, vec![Op::Add(p), Op::Add(q), Op::Add(r)]),
+        (1, vec![Op::Load(p), Op::Load(q), Op::Add(r)]),
+        (2, vec![Op::Load(r)]),
+    ];
+    let pages = vec![p, q, r];
+    let setup = Setup { nodes: 3, residence_ns: 0, window_max: 2, copies_max: None, pages, programs };
+    both_residences("home writes ahead", &setup);
+}
+
+#[test]
+fn windows_of_two_nodes_meet_away_from_home() {
+    let [p, q, r] = [0, 1, 2].map(|index| page(0, index));
+    let programs =
+        vec![(1, vec![Op::Load(p), Op::Load(q), Op::Load(r)]), (2, vec![Op::Add(p), Op::Add(q), Op::Add(r)])];
+    let pages = vec![p, q, r];
+    let setup = Setup { nodes: 3, residence_ns: 0, window_max: 2, copies_max: None, pages, programs };
+    both_residences("two windows", &setup);
+}
+
+#[test]
+fn evictions_cross_ranges_that_the_home_takes_back() {
+    let [p, q, r] = [0, 1, 2].map(|index| page(0, index));
+    let programs =
+        vec![(0, vec![Op::Load(p), Op::Add(q), Op::Load(r)]), (1, vec![Op::Add(q), Op::Add(p), Op::Add(r)])];
+    let setup = Setup {
+        nodes: 2,
+        residence_ns: 0,
+        window_max: 2,
+        copies_max: Some(2),
+        pages: vec![p, q, r],
+        programs,
+    };
+    both_residences("evictions and ranges", &setup);
+}

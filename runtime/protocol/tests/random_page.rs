@@ -126,9 +126,10 @@ fn random_programs_end_and_keep_all_promises() {
         // The walks go where it is interesting.
         let sum = |of: fn(&Counters) -> u64| counters.iter().map(of).sum::<u64>();
         assert!(sum(|c| c.pages_ahead) > 100 && sum(|c| c.pages_ungranted) > 100);
+        assert!(sum(|c| c.taken_ahead) > 200, "{}", sum(|c| c.taken_ahead));
         assert!(sum(|c| c.residence_waits) > 100 && sum(|c| c.requests_queued) > 100);
         assert!(sum(|c| c.evictions) > 1000 && sum(|c| c.evictions_crossed) > 100);
         assert!(sum(|c| c.discards) > 1000);
-        assert!(sum(|c| c.faults_joined) > 100 && sum(|c| c.faults_asked_again) > 10);
+        assert!(sum(|c| c.faults_joined) > 100 && sum(|c| c.faults_asked_again) > 0);
     }
 }

@@ -5,6 +5,8 @@
 pub enum Sabotage {
     /// A page that is taken away stays mapped.
     SkipUnmap,
+    /// Of pages that are taken away together only the first is.
+    ShortRange,
     /// Writers are not stopped before a page is sent.
     SkipProtect,
     /// An invalidation is acknowledged before the sharer has heard of it.
@@ -35,8 +37,9 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Sabotage; 14] = [
+    pub const ALL: [Sabotage; 15] = [
         Sabotage::SkipUnmap,
+        Sabotage::ShortRange,
         Sabotage::SkipProtect,
         Sabotage::ForgeAck,
         Sabotage::RevokeLate,

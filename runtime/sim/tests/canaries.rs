@@ -6,6 +6,7 @@ use dstd_sim::{Options, Rule, Sabotage, Scenario, run};
 fn expected(sabotage: Sabotage) -> (&'static [Rule], Option<Scenario>) {
     match sabotage {
         Sabotage::SkipUnmap => (&[Rule::SingleWriter], None),
+        Sabotage::ShortRange => (&[Rule::SingleWriter], Some(Scenario::Sweep)),
         Sabotage::SkipProtect => (&[Rule::SingleWriter, Rule::Order], None),
         Sabotage::ForgeAck | Sabotage::RevokeLate | Sabotage::SendEarly => {
             (&[Rule::SingleWriter], Some(Scenario::Random))

@@ -15,7 +15,7 @@ fn must_pass(seed: u64, options: Options) -> Summary {
 /// A seed proves little where nothing rare happens.
 #[test]
 fn rare_paths_are_taken() {
-    let mut seen = [0; 13];
+    let mut seen = [0; 14];
     let mut sent = [0; MessageKind::ALL.len()];
     for seed in 0..100 {
         let summary = must_pass(seed, Options::default());
@@ -26,6 +26,7 @@ fn rare_paths_are_taken() {
             pages.faults_resolved,
             pages.faults_joined,
             pages.pages_ahead,
+            pages.taken_ahead,
             pages.pages_ungranted,
             pages.residence_waits,
             pages.requests_queued,

@@ -24,6 +24,8 @@ pub struct Counters {
     pub residence_waits: u64,
     /// Requests at home that found their page busy.
     pub requests_queued: u64,
+    /// Pages that were taken back with the one before them, for who walks along them.
+    pub taken_ahead: u64,
     /// `PageFetch` sent.
     pub fetches: u64,
     /// `PageInvalidate` sent.

@@ -21,6 +21,8 @@ pub(super) struct Request {
     pub(super) from: NodeId,
     pub(super) access: Access,
     pub(super) count: u16,
+    /// Only to be free of others and at home: the page before it was asked for with this one.
+    pub(super) ahead: bool,
     /// Not a request but the discard of this token, by the home itself.
     pub(super) discard: Option<u64>,
 }
@@ -28,12 +30,17 @@ pub(super) struct Request {
 impl Request {
     /// A request for pages.
     pub(super) fn new(from: NodeId, access: Access, count: u16) -> Request {
-        Request { from, access, count, discard: None }
+        Request { from, access, count, ahead: false, discard: None }
     }
 
     /// The part of discard `token` that is about one page of `home`.
     pub(super) fn discard(home: NodeId, token: u64) -> Request {
-        Request { from: home, access: Access::Write, count: 1, discard: Some(token) }
+        Request { discard: Some(token), ..Request::new(home, Access::Write, 1) }
+    }
+
+    /// The part of this request that is about a page behind its first.
+    pub(super) fn ahead(self) -> Request {
+        Request { count: 1, ahead: true, ..self }
     }
 }
 
@@ -55,7 +62,7 @@ pub(super) enum Phase {
 pub(super) struct Busy {
     pub(super) request: Request,
     pub(super) phase: Phase,
-    /// Requests that came later, oldest first; at most one a node, apart from discards.
+    /// Requests that came later, oldest first; at most one a node, apart from discards and pages ahead.
     pub(super) waiting: VecDeque<Request>,
 }
 
@@ -67,7 +74,7 @@ impl Busy {
 
     /// Whether `node` is served or waits here.
     pub(super) fn names(&self, node: NodeId) -> bool {
-        let names = |request: &Request| request.from == node && request.discard.is_none();
+        let names = |request: &Request| request.from == node && request.discard.is_none() && !request.ahead;
         names(&self.request) || self.waiting.iter().any(names)
     }
 }

@@ -158,8 +158,9 @@ impl PageEngine {
             self.ask_home(page, home, access, out);
             return Ok(());
         }
+        let count = self.own_window(page, access);
         self.table.get_mut(page, home).pending = Some(access);
-        self.enqueue(now_ns, page, Request::new(me, access, 1), out)
+        self.enqueue(now_ns, page, Request::new(me, access, count), out)
     }
 
     fn message(
@@ -177,18 +178,20 @@ impl PageEngine {
                 let request = Request::new(from, Access::new(write), count);
                 self.on_request(now_ns, first, request, out)
             }
-            Message::PageReturn { page, exclusive } => self.on_return(now_ns, from, page, exclusive, out),
-            Message::PageInvalidated { page } => self.on_invalidated(now_ns, from, page, out),
+            Message::PageReturn { first, count, exclusive } => {
+                self.on_return(now_ns, from, first, count, exclusive, out)
+            }
+            Message::PageInvalidated { first, count } => self.on_invalidated(now_ns, from, first, count, out),
             Message::PageGrant { first, count, writable, upgrade } => {
                 self.on_grant(now_ns, from, first, count, (writable, upgrade), out)
             }
-            Message::PageFetch { page, exclusive: false } => {
-                self.on_revoke(now_ns, from, page, Revoke::Share, out)
+            Message::PageFetch { first, count, exclusive } => {
+                let revoke = if exclusive { Revoke::Take } else { Revoke::Share };
+                self.on_revoke(now_ns, from, first, count, revoke, out)
             }
-            Message::PageFetch { page, exclusive: true } => {
-                self.on_revoke(now_ns, from, page, Revoke::Take, out)
+            Message::PageInvalidate { first, count } => {
+                self.on_revoke(now_ns, from, first, count, Revoke::Drop, out)
             }
-            Message::PageInvalidate { page } => self.on_revoke(now_ns, from, page, Revoke::Drop, out),
             Message::PageEvict { first, count, exclusive } => {
                 self.on_evict(now_ns, from, first, count, exclusive, out)
             }

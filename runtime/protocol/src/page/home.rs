@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use dstd_addr::{NodeId, NodeSet, PageNo};
+use dstd_addr::{NodeSet, PageNo};
 
 use super::directory::{Busy, Directory, Phase, Request};
 use super::engine::PageEngine;
@@ -26,48 +26,6 @@ impl PageEngine {
             return Err(Violation::BadCount { from, first, count });
         }
         self.enqueue(now_ns, first, request, out)
-    }
-
-    pub(super) fn on_return(
-        &mut self,
-        now_ns: u64,
-        from: NodeId,
-        page: PageNo,
-        exclusive: bool,
-        out: &mut Vec<Output>,
-    ) -> Result<(), Violation> {
-        let kind = MessageKind::PageReturn;
-        self.check_own(from, page, kind)?;
-        let busy = self.busy_in(page, |busy| {
-            busy.phase == Phase::Return(from) && busy.request.access.writes() == exclusive
-        });
-        let busy = busy.ok_or(Violation::Unasked { from, page, kind })?;
-        self.hand_on(now_ns, from, page, busy.request, out);
-        self.serve_waiting(now_ns, page, busy.waiting, out)
-    }
-
-    pub(super) fn on_invalidated(
-        &mut self,
-        now_ns: u64,
-        from: NodeId,
-        page: PageNo,
-        out: &mut Vec<Output>,
-    ) -> Result<(), Violation> {
-        let kind = MessageKind::PageInvalidated;
-        self.check_own(from, page, kind)?;
-        let awaited = |busy: &Busy| matches!(busy.phase, Phase::Acks(left) if left.contains(from));
-        let Some(busy) = self.busy.get_mut(&page).filter(|busy| awaited(busy)) else {
-            return Err(Violation::Unasked { from, page, kind });
-        };
-        let Phase::Acks(left) = &mut busy.phase else {
-            return Err(Violation::Unasked { from, page, kind });
-        };
-        *left = left.without(from);
-        let last = left.is_empty();
-        if let Directory::Shared(sharers) = &mut self.own_mut(page).directory {
-            *sharers = sharers.without(from);
-        }
-        if last { self.go_on(now_ns, page, out) } else { Ok(()) }
     }
 
     /// The minimum residence of this home's own copy of `page` is over.
@@ -125,7 +83,7 @@ impl PageEngine {
     }
 
     /// Serves requests until one has to wait for somebody.
-    fn serve_waiting(
+    pub(super) fn serve_waiting(
         &mut self,
         now_ns: u64,
         page: PageNo,
@@ -152,31 +110,11 @@ impl PageEngine {
         if let Some(token) = request.discard {
             return Ok(self.begin_discard(page, token, out));
         }
-        let (me, from) = (self.config.me, request.from);
-        let repeated = Err(Violation::Repeated { from, page });
-        match (self.own(page).directory, request.access) {
-            (Directory::Exclusive(owner), _) if owner != me => {
-                if owner == from {
-                    return repeated;
-                }
-                let message = Message::PageFetch { page, exclusive: request.access.writes() };
-                out.push(Output::Send { to: owner, message, body: Body::None });
-                self.counters.fetches += 1;
-                Ok(Some(Phase::Return(owner)))
-            }
-            (Directory::Shared(sharers), Access::Read) if from != me && sharers.contains(from) => repeated,
-            (Directory::Shared(sharers), Access::Write) => {
-                let others = sharers.without(from).without(me);
-                if others.is_empty() {
-                    return Ok(self.finish(now_ns, page, request, out));
-                }
-                let message = Message::PageInvalidate { page };
-                out.extend(others.iter().map(|to| Output::Send { to, message, body: Body::None }));
-                self.counters.invalidations += u64::from(others.len());
-                Ok(Some(Phase::Acks(others)))
-            }
-            _ => Ok(self.finish(now_ns, page, request, out)),
-        }
+        let Some(phase) = self.in_the_way(page, request)? else {
+            return Ok(self.finish(now_ns, page, request, out));
+        };
+        self.take_back(page, request, &phase, out);
+        Ok(Some(phase))
     }
 
     /// The home has the bytes and nobody stands in the way: grants, unless the home's own copy
@@ -190,6 +128,10 @@ impl PageEngine {
     ) -> Option<Phase> {
         if let Some(token) = request.discard {
             self.forget(page, 1, token, out);
+            return None;
+        }
+        if request.ahead {
+            self.finish_ahead(page, request, out);
             return None;
         }
         if request.from == self.config.me {
@@ -212,12 +154,8 @@ impl PageEngine {
 
     /// A request of this node's own threads; the home has the bytes.
     fn grant_to_self(&mut self, now_ns: u64, page: PageNo, access: Access, out: &mut Vec<Output>) {
-        let (me, until_ns) = (self.config.me, self.stays_until(now_ns));
-        let entry = self.own_mut(page);
-        entry.pending = None;
-        entry.wanted = None;
-        entry.until_ns = until_ns;
-        self.came(now_ns, page);
+        let me = self.config.me;
+        self.retire(now_ns, page);
         let entry = self.own_mut(page);
         if access.allowed_by(entry.local) {
             // A copy came in for somebody else while the request waited.
@@ -226,7 +164,17 @@ impl PageEngine {
         }
         entry.local = Local::Writable;
         entry.directory = Directory::Exclusive(me);
-        out.push(Output::Upgrade { first: page, count: 1 });
+        self.raise(page, out);
+    }
+
+    /// What the home's own threads waited for has come; it stays until their fault has retired.
+    pub(super) fn retire(&mut self, now_ns: u64, page: PageNo) {
+        let until_ns = self.stays_until(now_ns);
+        let entry = self.own_mut(page);
+        entry.pending = None;
+        entry.wanted = None;
+        entry.until_ns = until_ns;
+        self.came(now_ns, page);
     }
 
     /// Grants `first`, and what follows as far as it is as easily had, from the home's memory.
@@ -291,38 +239,6 @@ impl PageEngine {
             }
         }
         out.extend(run.map(|(first, count)| Output::Protect { first, count }));
-    }
-
-    /// The bytes of `page` have come back from `owner`: installs or passes them on, now.
-    fn hand_on(&mut self, now_ns: u64, owner: NodeId, page: PageNo, request: Request, out: &mut Vec<Output>) {
-        let (me, to, writable) = (self.config.me, request.from, request.access.writes());
-        let until_ns = self.stays_until(now_ns);
-        let entry = self.own_mut(page);
-        if writable {
-            entry.directory = Directory::Exclusive(to);
-        } else {
-            entry.directory = Directory::Shared(NodeSet::of(me).with(owner).with(to));
-        }
-        if to == me {
-            entry.pending = None;
-            entry.wanted = None;
-            entry.until_ns = until_ns;
-            self.came(now_ns, page);
-        }
-        let entry = self.own_mut(page);
-        if to == me || !writable {
-            entry.local = if writable { Local::Writable } else { Local::ReadOnly };
-            out.push(Output::Install { first: page, count: 1, writable, skip: 0 });
-        }
-        if to != me {
-            let message = Message::PageGrant { first: page, count: 1, writable, upgrade: false };
-            out.push(Output::Send { to, message, body: Body::Received });
-        }
-    }
-
-    /// Takes the request being served at `page` out, if it is as `expected`.
-    fn busy_in(&mut self, page: PageNo, expected: impl FnOnce(&Busy) -> bool) -> Option<Busy> {
-        if expected(self.busy.get(&page)?) { self.busy.remove(&page) } else { None }
     }
 
     /// Whether all of these pages lie in one region from which several may be asked for at once.

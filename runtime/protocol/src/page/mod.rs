@@ -53,8 +53,11 @@
 //! # Read-ahead
 //! A node that faults along consecutive pages asks for more of them at once. The home grants
 //! the first page and those that follow as long as it needs nobody else for them; the node
-//! gives the ungranted rest up and asks again for the pages its threads touched meanwhile.
+//! gives the ungranted rest up and asks again for the pages its threads touched meanwhile. What
+//! the home needs others for it takes back in ranges, for its own threads too (see `ahead`).
+//! A revocation names a range; its parts may be answered apart, as residences end.
 
+mod ahead;
 mod copies;
 mod counters;
 mod directory;
@@ -80,5 +83,7 @@ pub use violation::Violation;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_ahead;
 #[cfg(test)]
 mod tests_give_up;

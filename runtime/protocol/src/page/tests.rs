@@ -110,12 +110,12 @@ fn home_reads_back_a_page_that_is_exclusive_elsewhere() {
     let p = page(0, 3);
     let mut home = engine(1);
     reach(&mut home, 0, got(1, request(p, 1, true)));
-    let fetch = Message::PageFetch { page: p, exclusive: false };
+    let fetch = Message::PageFetch { first: p, count: 1, exclusive: false };
     row(&mut home, 0, fault(p, false), &[send(1, fetch, Body::None)]);
     assert!(home.is_busy(p) && home.is_pending(p));
     row(&mut home, 0, fault(p, false), &[]);
     row(&mut home, 0, fault(p, true), &[]);
-    let back = got(1, Message::PageReturn { page: p, exclusive: false });
+    let back = got(1, Message::PageReturn { first: p, count: 1, exclusive: false });
     row(&mut home, 5, back, &[Output::Install { first: p, count: 1, writable: false, skip: 0 }]);
     assert_eq!((home.local(p), home.directory(p)), (Local::ReadOnly, shared([0, 1])));
     let counters = home.counters();
@@ -130,12 +130,12 @@ fn home_upgrades_its_own_copy() {
     for from in [1, 2] {
         reach(&mut home, 0, got(from, request(p, 1, false)));
     }
-    let drop = Message::PageInvalidate { page: p };
+    let drop = Message::PageInvalidate { first: p, count: 1 };
     row(&mut home, 0, fault(p, true), &[send(1, drop, Body::None), send(2, drop, Body::None)]);
     row(&mut home, 0, fault(p, false), &[Output::Resolve { page: p, writable: false }]);
-    row(&mut home, 0, got(2, Message::PageInvalidated { page: p }), &[]);
+    row(&mut home, 0, got(2, Message::PageInvalidated { first: p, count: 1 }), &[]);
     assert_eq!(home.directory(p), shared([0, 1]));
-    let dropped = got(1, Message::PageInvalidated { page: p });
+    let dropped = got(1, Message::PageInvalidated { first: p, count: 1 });
     row(&mut home, 0, dropped, &[Output::Upgrade { first: p, count: 1 }]);
     assert_eq!((home.local(p), home.directory(p)), (Local::Writable, exclusive(0)));
     assert_eq!((home.counters().faults_upgrade, home.counters().invalidations), (1, 2));
@@ -146,13 +146,13 @@ fn a_read_of_three_nodes_passes_through_home() {
     let p = page(0, 3);
     let mut home = engine(1);
     reach(&mut home, 0, got(1, request(p, 1, true)));
-    let fetch = Message::PageFetch { page: p, exclusive: false };
+    let fetch = Message::PageFetch { first: p, count: 1, exclusive: false };
     row(&mut home, 0, got(2, request(p, 1, false)), &[send(1, fetch, Body::None)]);
     let passed = [
         Output::Install { first: p, count: 1, writable: false, skip: 0 },
         send(2, grant(p, 1, false), Body::Received),
     ];
-    row(&mut home, 0, got(1, Message::PageReturn { page: p, exclusive: false }), &passed);
+    row(&mut home, 0, got(1, Message::PageReturn { first: p, count: 1, exclusive: false }), &passed);
     assert_eq!((home.local(p), home.directory(p)), (Local::ReadOnly, shared([0, 1, 2])));
 }
 
@@ -161,10 +161,10 @@ fn a_write_of_three_nodes_does_not_stop_at_home() {
     let p = page(0, 3);
     let mut home = engine(1);
     reach(&mut home, 0, got(1, request(p, 1, true)));
-    let fetch = Message::PageFetch { page: p, exclusive: true };
+    let fetch = Message::PageFetch { first: p, count: 1, exclusive: true };
     row(&mut home, 0, got(2, request(p, 1, true)), &[send(1, fetch, Body::None)]);
     let passed = [send(2, grant(p, 1, true), Body::Received)];
-    row(&mut home, 0, got(1, Message::PageReturn { page: p, exclusive: true }), &passed);
+    row(&mut home, 0, got(1, Message::PageReturn { first: p, count: 1, exclusive: true }), &passed);
     assert_eq!((home.local(p), home.directory(p)), (Local::Absent, exclusive(2)));
 }
 
@@ -179,10 +179,10 @@ fn home_decides_between_bytes_and_upgrade() {
 
     let mut home = engine(1);
     reach(&mut home, 0, got(1, request(p, 1, false)));
-    let drop = Message::PageInvalidate { page: p };
+    let drop = Message::PageInvalidate { first: p, count: 1 };
     row(&mut home, 0, got(2, request(p, 1, true)), &[send(1, drop, Body::None)]);
     let given = [send(2, grant(p, 1, true), Body::Pages), unmap];
-    row(&mut home, 0, got(1, Message::PageInvalidated { page: p }), &given);
+    row(&mut home, 0, got(1, Message::PageInvalidated { first: p, count: 1 }), &given);
     assert_eq!((home.local(p), home.directory(p)), (Local::Absent, exclusive(2)));
 }
 
@@ -191,18 +191,18 @@ fn requests_for_a_busy_page_are_served_in_order() {
     let p = page(0, 3);
     let mut home = engine(1);
     reach(&mut home, 0, got(1, request(p, 1, true)));
-    let fetch = |exclusive| Message::PageFetch { page: p, exclusive };
+    let fetch = |exclusive| Message::PageFetch { first: p, count: 1, exclusive };
     row(&mut home, 0, got(2, request(p, 1, true)), &[send(1, fetch(true), Body::None)]);
     row(&mut home, 0, got(3, request(p, 1, false)), &[]);
     row(&mut home, 0, fault(p, false), &[]);
     let next = [send(2, grant(p, 1, true), Body::Received), send(2, fetch(false), Body::None)];
-    row(&mut home, 0, got(1, Message::PageReturn { page: p, exclusive: true }), &next);
+    row(&mut home, 0, got(1, Message::PageReturn { first: p, count: 1, exclusive: true }), &next);
     let last = [
         Output::Install { first: p, count: 1, writable: false, skip: 0 },
         send(3, grant(p, 1, false), Body::Received),
         Output::Resolve { page: p, writable: false },
     ];
-    row(&mut home, 0, got(2, Message::PageReturn { page: p, exclusive: false }), &last);
+    row(&mut home, 0, got(2, Message::PageReturn { first: p, count: 1, exclusive: false }), &last);
     assert_eq!(home.directory(p), shared([0, 2, 3]));
     assert!(home.is_idle());
 }
@@ -213,7 +213,7 @@ fn home_keeps_a_page_of_its_own_fault_for_the_residence() {
     let mut home = engine(1);
     reach(&mut home, 0, got(1, request(p, 1, true)));
     reach(&mut home, 0, fault(p, true));
-    let back = got(1, Message::PageReturn { page: p, exclusive: true });
+    let back = got(1, Message::PageReturn { first: p, count: 1, exclusive: true });
     row(&mut home, 10, back, &[Output::Install { first: p, count: 1, writable: true, skip: 0 }]);
     row(&mut home, 20, got(2, request(p, 1, false)), &[]);
     assert_eq!((home.deadline(), home.local(p)), (Some(10 + RESIDENCE), Local::Writable));
@@ -235,11 +235,11 @@ fn a_foreign_page_is_asked_for_once_and_stays_for_the_residence() {
     let install = Output::Install { first: p, count: 1, writable: false, skip: 0 };
     row(&mut node, 10, got(1, grant(p, 1, false)), &[install]);
     row(&mut node, 10, fault(p, false), &[Output::Resolve { page: p, writable: false }]);
-    row(&mut node, 10, got(1, Message::PageInvalidate { page: p }), &[]);
+    row(&mut node, 10, got(1, Message::PageInvalidate { first: p, count: 1 }), &[]);
     assert_eq!(node.deadline(), Some(10 + RESIDENCE));
     // A copy that must go soon may be asked to be upgraded; the home decides what that means.
     row(&mut node, 20, fault(p, true), &[send(1, request(p, 1, true), Body::None)]);
-    let dropped = send(1, Message::PageInvalidated { page: p }, Body::None);
+    let dropped = send(1, Message::PageInvalidated { first: p, count: 1 }, Body::None);
     row(&mut node, 10 + RESIDENCE, Input::Tick, &[Output::Unmap { first: p, count: 1 }, dropped]);
     assert_eq!(node.local(p), Local::Absent);
     let install = Output::Install { first: p, count: 1, writable: true, skip: 0 };
@@ -252,9 +252,9 @@ fn a_foreign_page_is_asked_for_once_and_stays_for_the_residence() {
 fn a_page_stays_while_a_thread_waits_for_a_higher_one() {
     let (low, high) = (page(1, 3), page(2, 3));
     let install = |p| Output::Install { first: p, count: 1, writable: true, skip: 0 };
-    let fetch = |p| Message::PageFetch { page: p, exclusive: true };
+    let fetch = |p| Message::PageFetch { first: p, count: 1, exclusive: true };
     let gone = |rank, p| {
-        let back = send(rank, Message::PageReturn { page: p, exclusive: true }, Body::Pages);
+        let back = send(rank, Message::PageReturn { first: p, count: 1, exclusive: true }, Body::Pages);
         [Output::Protect { first: p, count: 1 }, back, Output::Unmap { first: p, count: 1 }]
     };
 
@@ -300,12 +300,12 @@ fn an_owner_gives_back_after_the_residence_at_once() {
         let mut node = engine(1);
         reach(&mut node, 0, fault(p, true));
         reach(&mut node, 0, got(1, grant(p, 1, true)));
-        let back = send(1, Message::PageReturn { page: p, exclusive }, Body::Pages);
+        let back = send(1, Message::PageReturn { first: p, count: 1, exclusive }, Body::Pages);
         let mut outputs = vec![Output::Protect { first: p, count: 1 }, back];
         if exclusive {
             outputs.push(Output::Unmap { first: p, count: 1 });
         }
-        row(&mut node, RESIDENCE, got(1, Message::PageFetch { page: p, exclusive }), &outputs);
+        row(&mut node, RESIDENCE, got(1, Message::PageFetch { first: p, count: 1, exclusive }), &outputs);
         assert_eq!((node.local(p), node.deadline()), (after, None));
     }
 }
@@ -321,9 +321,9 @@ fn sequential_faults_ask_for_more_and_get_what_home_has() {
     }
     // Pages 1 and 3 were faults, 2 and 4..=6 are there ahead of their touch and need not stay.
     assert_eq!(node.counters().pages_ahead, 4);
-    let dropped = send(1, Message::PageInvalidated { page: p(2) }, Body::None);
+    let dropped = send(1, Message::PageInvalidated { first: p(2), count: 1 }, Body::None);
     let unmap = Output::Unmap { first: p(2), count: 1 };
-    row(&mut node, 1, got(1, Message::PageInvalidate { page: p(2) }), &[unmap, dropped]);
+    row(&mut node, 1, got(1, Message::PageInvalidate { first: p(2), count: 1 }), &[unmap, dropped]);
 }
 
 #[test]
@@ -422,7 +422,7 @@ fn pages_in_residence_at_home_end_a_window() {
     let mut home = engine(8);
     reach(&mut home, 0, got(2, request(p(1), 1, true)));
     reach(&mut home, 0, fault(p(1), true));
-    reach(&mut home, 0, got(2, Message::PageReturn { page: p(1), exclusive: true }));
+    reach(&mut home, 0, got(2, Message::PageReturn { first: p(1), count: 1, exclusive: true }));
     let lent = [Output::Protect { first: p(0), count: 1 }, send(1, grant(p(0), 1, false), Body::Pages)];
     row(&mut home, 1, got(1, request(p(0), 4, false)), &lent);
     let lent = [Output::Protect { first: p(1), count: 3 }, send(3, grant(p(0), 4, false), Body::Pages)];
@@ -442,7 +442,7 @@ fn what_no_sound_node_sends_is_refused() {
     let unknown = |page| Violation::UnknownPage { from, page };
     let count = |first, count| Violation::BadCount { from, first, count };
     let end = PageNo(Layout::heap(ME).end / dstd_addr::PAGE_BYTES - 1);
-    let fetch = |page| Message::PageFetch { page, exclusive: true };
+    let fetch = |page| Message::PageFetch { first: page, count: 1, exclusive: true };
     let table = [
         (fault(nowhere, true), Violation::UnknownPage { from: ME, page: nowhere }),
         (got(0, request(own, 1, false)), Violation::UnknownSender { from: ME }),
@@ -455,14 +455,20 @@ fn what_no_sound_node_sends_is_refused() {
         (got(n1, request(own, 0, false)), count(own, 0)),
         (got(n1, request(own, 9, false)), count(own, 9)),
         (got(n1, request(end, 2, false)), count(end, 2)),
-        (got(n1, Message::PageReturn { page: own, exclusive: true }), unasked(own, Kind::PageReturn)),
-        (got(n1, Message::PageReturn { page: nowhere, exclusive: true }), unknown(nowhere)),
-        (got(n1, Message::PageInvalidated { page: own }), unasked(own, Kind::PageInvalidated)),
+        (
+            got(n1, Message::PageReturn { first: own, count: 1, exclusive: true }),
+            unasked(own, Kind::PageReturn),
+        ),
+        (got(n1, Message::PageReturn { first: nowhere, count: 1, exclusive: true }), unknown(nowhere)),
+        (got(n1, Message::PageInvalidated { first: own, count: 1 }), unasked(own, Kind::PageInvalidated)),
         (got(n1, grant(theirs, 1, true)), unasked(theirs, Kind::PageGrant)),
         (got(n1, grant(own, 1, true)), wrong(own, Kind::PageGrant)),
         (got(n1, fetch(theirs)), not_held(theirs, Kind::PageFetch)),
         (got(n1, fetch(page(2, 0))), wrong(page(2, 0), Kind::PageFetch)),
-        (got(n1, Message::PageInvalidate { page: theirs }), not_held(theirs, Kind::PageInvalidate)),
+        (
+            got(n1, Message::PageInvalidate { first: theirs, count: 1 }),
+            not_held(theirs, Kind::PageInvalidate),
+        ),
     ];
     for (input, violation) in table {
         let mut engine = engine(8);
@@ -493,7 +499,7 @@ fn answers_and_requests_that_do_not_fit_the_state_are_refused() {
     let unasked = |page, kind| Violation::Unasked { from, page, kind };
     // The answer of the wrong node, or of the wrong sort.
     let busy = [got(2, request(own, 1, true)), got(3, request(own, 1, true))];
-    let back = got(1, Message::PageReturn { page: own, exclusive: true });
+    let back = got(1, Message::PageReturn { first: own, count: 1, exclusive: true });
     refuses(&busy, back, unasked(own, MessageKind::PageReturn));
     let busy = [got(1, request(own, 1, true)), got(3, request(own, 1, false))];
     refuses(&busy, back, unasked(own, MessageKind::PageReturn));
@@ -508,7 +514,7 @@ fn answers_and_requests_that_do_not_fit_the_state_are_refused() {
     let held = [
         fault(theirs, false),
         got(1, grant(theirs, 1, false)),
-        got(1, Message::PageInvalidate { page: theirs }),
+        got(1, Message::PageInvalidate { first: theirs, count: 1 }),
     ];
     let kind = MessageKind::PageInvalidate;
     refuses(&held, held[2], Violation::NotHeld { from, page: theirs, kind });

@@ -130,9 +130,9 @@ fn read_ahead_leaves_room() {
 #[test]
 fn a_revocation_that_crossed_an_eviction_is_not_answered() {
     for (write, message) in [
-        (false, Message::PageInvalidate { page: page(1, 1) }),
-        (true, Message::PageFetch { page: page(1, 1), exclusive: false }),
-        (true, Message::PageFetch { page: page(1, 1), exclusive: true }),
+        (false, Message::PageInvalidate { first: page(1, 1), count: 1 }),
+        (true, Message::PageFetch { first: page(1, 1), count: 1, exclusive: false }),
+        (true, Message::PageFetch { first: page(1, 1), count: 1, exclusive: true }),
         (true, discard(page(1, 1), 1)),
         (false, discard(page(1, 1), 1)),
     ] {
@@ -191,7 +191,7 @@ fn an_eviction_is_the_answer_that_home_waits_for() {
     }
     reach(&mut home, 0, fault(p, true));
     row(&mut home, 0, got(1, evict(p, 1, false)), &[]);
-    let last = got(2, Message::PageInvalidated { page: p });
+    let last = got(2, Message::PageInvalidated { first: p, count: 1 });
     row(&mut home, 0, last, &[Output::Upgrade { first: p, count: 1 }]);
 }
 
@@ -247,7 +247,7 @@ fn a_discard_waits_for_the_request_before_it_and_takes_evictions_for_answers() {
     reach(&mut home, 0, got(2, request(p, 1, true)));
     row(&mut home, 0, Input::Discard { first: p, count: 1, token: 1 }, &[]);
     let passed = [send(2, grant(p, 1, true), Body::Received), send(2, discard(p, 1), Body::None)];
-    row(&mut home, 0, got(1, Message::PageReturn { page: p, exclusive: true }), &passed);
+    row(&mut home, 0, got(1, Message::PageReturn { first: p, count: 1, exclusive: true }), &passed);
     // The bytes that the eviction brings are not installed.
     let done = [Output::Fresh { first: p, count: 1 }, Output::Discarded { token: 1 }];
     row(&mut home, 0, got(2, evict(p, 1, true)), &done);
@@ -324,12 +324,12 @@ fn random_messages_are_taken_or_refused() {
                 3 => Input::Discard { first, count: count.into(), token: now_ns },
                 4 | 5 => got(node, request(first, count, one)),
                 6 | 7 => got(node, Message::PageGrant { first, count, writable: one, upgrade: two }),
-                8 => got(node, Message::PageFetch { page: first, exclusive: one }),
+                8 => got(node, Message::PageFetch { first, count, exclusive: one }),
                 9 => got(node, evict(first, count, one)),
                 10 => got(node, if one { discard(first, count) } else { discarded(first, count) }),
-                _ if one => got(node, Message::PageReturn { page: first, exclusive: two }),
-                _ if two => got(node, Message::PageInvalidate { page: first }),
-                _ => got(node, Message::PageInvalidated { page: first }),
+                _ if one => got(node, Message::PageReturn { first, count, exclusive: two }),
+                _ if two => got(node, Message::PageInvalidate { first, count }),
+                _ => got(node, Message::PageInvalidated { first, count }),
             };
             // A refused message may leave things half done: the driver would stop.
             let mut after = engine.clone();

@@ -4,8 +4,10 @@ use dstd_addr::{Kind, NodeId, PageNo};
 
 use super::engine::PageEngine;
 use super::io::{Body, Output};
+use super::runs::{Run, gather};
 use super::table::{Access, Local, Revoke};
 use super::violation::Violation;
+use crate::limits::WINDOW_PAGES_MAX;
 use crate::{Message, MessageKind};
 
 impl PageEngine {
@@ -126,11 +128,13 @@ impl PageEngine {
         }
     }
 
+    /// The home takes pages away. Those whose fault may not have retired are answered later.
     pub(super) fn on_revoke(
         &mut self,
         now_ns: u64,
         from: NodeId,
-        page: PageNo,
+        first: PageNo,
+        count: u16,
         revoke: Revoke,
         out: &mut Vec<Output>,
     ) -> Result<(), Violation> {
@@ -138,22 +142,31 @@ impl PageEngine {
             Revoke::Share | Revoke::Take => (MessageKind::PageFetch, Local::Writable),
             Revoke::Drop => (MessageKind::PageInvalidate, Local::ReadOnly),
         };
-        self.check_foreign(from, page, kind)?;
-        let entry = self.table.get(page, from);
-        if self.crossed(from, page, |was| was == held) {
-            return Ok(());
+        if count == 0 || count > WINDOW_PAGES_MAX {
+            return Err(Violation::BadCount { from, first, count });
         }
-        if entry.local != held || entry.revoke.is_some() {
-            return Err(Violation::NotHeld { from, page, kind });
+        let mut runs: Vec<Run<_>> = Vec::new();
+        for page in (0..u64::from(count)).map(|offset| first.plus(offset)) {
+            self.check_foreign(from, page, kind)?;
+            let entry = self.table.get(page, from);
+            if self.crossed(from, page, |was| was == held) {
+                continue;
+            }
+            if entry.local != held || entry.revoke.is_some() {
+                return Err(Violation::NotHeld { from, page, kind });
+            }
+            if now_ns < entry.until_ns {
+                self.table.get_mut(page, from).revoke = Some(revoke);
+                self.residence.hold(entry.until_ns, page);
+                self.counters.residence_waits += 1;
+            } else if self.stays_longer(now_ns, page) {
+                self.table.get_mut(page, from).revoke = Some(revoke);
+            } else {
+                gather(&mut runs, page, self.config.layout.kind(page.addr().0));
+            }
         }
-        if now_ns < entry.until_ns {
-            self.table.get_mut(page, from).revoke = Some(revoke);
-            self.residence.hold(entry.until_ns, page);
-            self.counters.residence_waits += 1;
-        } else if self.stays_longer(now_ns, page) {
-            self.table.get_mut(page, from).revoke = Some(revoke);
-        } else {
-            self.give_back(from, page, revoke, out);
+        for Run { first, count, .. } in runs {
+            self.give_back(from, first, count, revoke, out);
         }
         Ok(())
     }
@@ -165,25 +178,27 @@ impl PageEngine {
             return;
         }
         if let Some(revoke) = self.table.get_mut(page, home).revoke.take() {
-            self.give_back(home, page, revoke, out);
+            self.give_back(home, page, 1, revoke, out);
         }
     }
 
-    /// Stops the threads that use `page` first, answers then.
-    fn give_back(&mut self, home: NodeId, page: PageNo, revoke: Revoke, out: &mut Vec<Output>) {
-        let entry = self.table.get_mut(page, home);
-        entry.local = if revoke == Revoke::Share { Local::ReadOnly } else { Local::Absent };
-        if revoke != Revoke::Share {
-            self.copies.gone();
+    /// Stops the threads that use these pages first, answers then.
+    fn give_back(&mut self, home: NodeId, first: PageNo, count: u16, revoke: Revoke, out: &mut Vec<Output>) {
+        for page in (0..u64::from(count)).map(|offset| first.plus(offset)) {
+            let entry = self.table.get_mut(page, home);
+            entry.local = if revoke == Revoke::Share { Local::ReadOnly } else { Local::Absent };
+            if revoke != Revoke::Share {
+                self.copies.gone();
+            }
         }
-        let unmap = Output::Unmap { first: page, count: 1 };
+        let unmap = Output::Unmap { first, count };
         if revoke == Revoke::Drop {
-            let message = Message::PageInvalidated { page };
+            let message = Message::PageInvalidated { first, count };
             out.extend([unmap, Output::Send { to: home, message, body: Body::None }]);
             return;
         }
-        let message = Message::PageReturn { page, exclusive: revoke == Revoke::Take };
-        out.push(Output::Protect { first: page, count: 1 });
+        let message = Message::PageReturn { first, count, exclusive: revoke == Revoke::Take };
+        out.push(Output::Protect { first, count });
         out.push(Output::Send { to: home, message, body: Body::Pages });
         if revoke == Revoke::Take {
             out.push(unmap);

@@ -217,7 +217,9 @@ impl World {
                     (Body::Pages, Message::PageGrant { first, count, .. }) => {
                         memory.read_out(first, count)?
                     }
-                    (Body::Pages, Message::PageReturn { page, .. }) => memory.read_out(page, 1)?,
+                    (Body::Pages, Message::PageReturn { first, count, .. }) => {
+                        memory.read_out(first, count)?
+                    }
                     (Body::Pages, Message::PageEvict { first, count, exclusive: true }) => {
                         memory.read_out(first, count)?
                     }

@@ -89,6 +89,7 @@ impl Books {
         sum.pages_ungranted += counters.pages_ungranted;
         sum.residence_waits += counters.residence_waits;
         sum.requests_queued += counters.requests_queued;
+        sum.taken_ahead += counters.taken_ahead;
         sum.fetches += counters.fetches;
         sum.invalidations += counters.invalidations;
         sum.evictions += counters.evictions;

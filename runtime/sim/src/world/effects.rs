@@ -54,6 +54,7 @@ impl World {
                     self.node(node).late.push(Effect::LateUnmap { first, count });
                     return Ok(());
                 }
+                let count = if count > 1 && self.sabotages(Sabotage::ShortRange) { 1 } else { count };
                 self.map(node, first, count, Memory::unmap)
             }
             page::Output::Install { first, count, writable, skip } => {
@@ -178,15 +179,23 @@ impl World {
             Message::PageDiscarded { first, .. } if self.forged.remove(&(from, first)) => {
                 self.forged_and_sent.insert((from, first));
             }
-            Message::PageInvalidate { page } if self.sabotages(Sabotage::ForgeAck) => {
-                self.forged.insert((to, page));
-                let message = Message::PageInvalidated { page };
+            Message::PageInvalidate { first, count } if self.sabotages(Sabotage::ForgeAck) => {
+                self.forged.extend(pages(first, count).map(|page| (to, page)));
+                let message = Message::PageInvalidated { first, count };
                 self.transmit(to, from, Envelope { message, body: Rc::default() });
             }
-            // The forged one goes out at once, the true one never.
-            Message::PageInvalidated { page } if self.forged_and_sent.remove(&(from, page)) => return,
-            Message::PageInvalidated { page } if self.forged.remove(&(from, page)) => {
-                self.forged_and_sent.insert((from, page));
+            // The forged one goes out at once, the true one, perhaps in parts, never.
+            Message::PageInvalidated { first, count } if self.forged_and_sent.remove(&(from, first)) => {
+                for page in pages(first, count) {
+                    self.forged_and_sent.remove(&(from, page));
+                }
+                return;
+            }
+            Message::PageInvalidated { first, count } if self.forged.contains(&(from, first)) => {
+                for page in pages(first, count) {
+                    self.forged.remove(&(from, page));
+                    self.forged_and_sent.insert((from, page));
+                }
             }
             _ => {}
         }
@@ -196,4 +205,8 @@ impl World {
             self.network.overtake(from, to);
         }
     }
+}
+
+fn pages(first: PageNo, count: u16) -> impl Iterator<Item = PageNo> {
+    (0..u64::from(count)).map(move |offset| first.plus(offset))
 }

@@ -1,0 +1,207 @@
+//! Tables of ranges that come home together.
+
+use dstd_addr::PageNo;
+
+use super::tests::{
+    RESIDENCE, bounded, exclusive, fault, got, grant, page, reach, request, row, send, shared, upgrade,
+};
+use super::*;
+use crate::Message;
+
+fn fetch(first: PageNo, count: u16, exclusive: bool) -> Message {
+    Message::PageFetch { first, count, exclusive }
+}
+
+fn back(first: PageNo, count: u16, exclusive: bool) -> Message {
+    Message::PageReturn { first, count, exclusive }
+}
+
+fn invalidate(first: PageNo, count: u16) -> Message {
+    Message::PageInvalidate { first, count }
+}
+
+fn invalidated(first: PageNo, count: u16) -> Message {
+    Message::PageInvalidated { first, count }
+}
+
+fn install(first: PageNo, count: u16, writable: bool) -> Output {
+    Output::Install { first, count, writable, skip: 0 }
+}
+
+fn own(index: u64) -> PageNo {
+    page(0, index)
+}
+
+/// Home of pages 0 to 7, all of which node 1 can write.
+fn given_away() -> PageEngine {
+    let mut home = bounded(8, None);
+    reach(&mut home, 0, got(1, request(own(0), 8, true)));
+    home
+}
+
+/// Home of pages 0 to 7, which the nodes of `readers` have copies of.
+fn lent(readers: &[u16]) -> PageEngine {
+    let mut home = bounded(8, None);
+    for &reader in readers {
+        reach(&mut home, 0, got(reader, request(own(0), 8, false)));
+    }
+    home
+}
+
+#[test]
+fn a_walk_of_the_home_fetches_more_and_more_at_once() {
+    for write in [false, true] {
+        let mut home = given_away();
+        for (first, count) in [(0, 1), (1, 2), (3, 4), (7, 1)] {
+            let (first, asked) = (own(first), send(1, fetch(own(first), count, write), Body::None));
+            row(&mut home, 0, fault(first, write), &[asked]);
+            row(&mut home, 0, got(1, back(first, count, write)), &[install(first, count, write)]);
+        }
+        let directory = if write { exclusive(0) } else { shared([0, 1]) };
+        assert!((0..8).all(|index| home.directory(own(index)) == directory));
+        let counters = home.counters();
+        assert_eq!((counters.fetches, counters.taken_ahead, counters.pages_ahead), (4, 4, 4));
+        assert!(home.is_idle());
+    }
+}
+
+#[test]
+fn a_walk_of_the_home_over_lent_pages_invalidates_ranges() {
+    let mut home = lent(&[1, 2]);
+    reach(&mut home, 0, fault(own(0), true));
+    reach(&mut home, 0, got(1, invalidated(own(0), 1)));
+    row(&mut home, 0, got(2, invalidated(own(0), 1)), &[Output::Upgrade { first: own(0), count: 1 }]);
+    let asked = [1, 2].map(|node| send(node, invalidate(own(1), 2), Body::None));
+    row(&mut home, 0, fault(own(1), true), &asked);
+    row(&mut home, 0, got(1, invalidated(own(1), 2)), &[]);
+    row(&mut home, 0, got(2, invalidated(own(1), 2)), &[Output::Upgrade { first: own(1), count: 2 }]);
+    assert_eq!([1, 2].map(|index| home.directory(own(index))), [exclusive(0); 2]);
+    // Only the touched page has its residence.
+    let given = [
+        Output::Protect { first: own(2), count: 1 },
+        send(3, grant(own(2), 1, true), Body::Pages),
+        Output::Unmap { first: own(2), count: 1 },
+    ];
+    row(&mut home, 1, got(3, request(own(2), 1, true)), &given);
+    row(&mut home, 1, got(3, request(own(1), 1, true)), &[]);
+    assert_eq!(home.deadline(), Some(RESIDENCE));
+}
+
+#[test]
+fn a_window_of_another_node_is_fetched_and_granted_whole() {
+    for write in [false, true] {
+        let mut home = given_away();
+        let asked = [send(1, fetch(own(2), 3, write), Body::None)];
+        row(&mut home, 0, got(2, request(own(2), 3, write)), &asked);
+        let granted = send(2, grant(own(2), 3, write), Body::Received);
+        let outputs = if write { vec![granted] } else { vec![install(own(2), 3, false), granted] };
+        row(&mut home, 0, got(1, back(own(2), 3, write)), &outputs);
+        let directory = if write { exclusive(2) } else { shared([0, 1, 2]) };
+        assert!((2..5).all(|index| home.directory(own(index)) == directory));
+        assert_eq!(home.directory(own(5)), exclusive(1));
+    }
+}
+
+#[test]
+fn a_window_of_upgrades_costs_one_invalidation_a_sharer() {
+    let mut home = lent(&[1, 2, 3]);
+    let asked = [1, 3].map(|node| send(node, invalidate(own(0), 8), Body::None));
+    row(&mut home, 0, got(2, request(own(0), 8, true)), &asked);
+    row(&mut home, 0, got(3, invalidated(own(0), 8)), &[]);
+    let raised = [send(2, upgrade(own(0), 8), Body::None), Output::Unmap { first: own(0), count: 8 }];
+    row(&mut home, 0, got(1, invalidated(own(0), 8)), &raised);
+    assert_eq!(home.counters().invalidations, 2);
+}
+
+#[test]
+fn answers_that_come_apart_are_granted_as_far_as_they_go() {
+    // The first page alone: the rest is at home when it is asked for again.
+    let mut home = given_away();
+    reach(&mut home, 0, got(2, request(own(0), 4, true)));
+    row(&mut home, 0, got(1, back(own(0), 1, true)), &[send(2, grant(own(0), 1, true), Body::Received)]);
+    row(&mut home, 0, got(2, request(own(1), 3, true)), &[]);
+    let passed = [
+        install(own(1), 3, true),
+        Output::Protect { first: own(1), count: 3 },
+        send(2, grant(own(1), 3, true), Body::Pages),
+        Output::Unmap { first: own(1), count: 3 },
+    ];
+    row(&mut home, 0, got(1, back(own(1), 3, true)), &passed);
+
+    // The rest first: it waits at home for nobody.
+    let mut home = given_away();
+    reach(&mut home, 0, got(2, request(own(0), 3, false)));
+    row(&mut home, 0, got(1, back(own(1), 2, false)), &[install(own(1), 2, false)]);
+    row(&mut home, 0, got(3, request(own(2), 1, false)), &[send(3, grant(own(2), 1, false), Body::Pages)]);
+    let first = [install(own(0), 1, false), send(2, grant(own(0), 1, false), Body::Received)];
+    row(&mut home, 0, got(1, back(own(0), 1, false)), &first);
+    assert_eq!([1, 2].map(|index| home.directory(own(index))), [shared([0, 1]), shared([0, 1, 3])]);
+}
+
+#[test]
+fn an_eviction_and_a_discard_meet_pages_ahead() {
+    let mut home = given_away();
+    reach(&mut home, 0, fault(own(0), false));
+    reach(&mut home, 0, got(1, back(own(0), 1, false)));
+    let asked = send(1, fetch(own(1), 2, false), Body::None);
+    row(&mut home, 0, fault(own(1), false), &[asked]);
+    row(&mut home, 0, Input::Discard { first: own(2), count: 1, token: 7 }, &[]);
+    let fresh =
+        [install(own(2), 1, true), Output::Fresh { first: own(2), count: 1 }, Output::Discarded { token: 7 }];
+    let evicted = Message::PageEvict { first: own(2), count: 1, exclusive: true };
+    row(&mut home, 0, got(1, evicted), &fresh);
+    row(&mut home, 0, got(1, back(own(1), 1, false)), &[install(own(1), 1, false)]);
+    assert!(home.is_idle());
+}
+
+#[test]
+fn a_thread_that_touches_a_page_ahead_waits_for_it() {
+    let mut home = given_away();
+    reach(&mut home, 0, fault(own(0), true));
+    reach(&mut home, 0, got(1, back(own(0), 1, true)));
+    reach(&mut home, 0, fault(own(1), true));
+    row(&mut home, 0, fault(own(2), true), &[]);
+    let resolve = Output::Resolve { page: own(2), writable: true };
+    row(&mut home, 5, got(1, back(own(1), 2, true)), &[install(own(1), 2, true), resolve]);
+    // It counts as touched: it stays.
+    row(&mut home, 6, got(1, request(own(2), 1, true)), &[]);
+    assert_eq!(home.deadline(), Some(5 + RESIDENCE));
+}
+
+#[test]
+fn a_holder_answers_a_range_at_once_apart_from_pages_in_residence() {
+    let theirs = |index| page(1, index);
+    let mut node = bounded(8, None);
+    for (first, count) in [(0, 1), (1, 2), (3, 4)] {
+        reach(&mut node, 0, fault(theirs(first), true));
+        reach(&mut node, 0, got(1, grant(theirs(first), count, true)));
+    }
+    // Pages 0, 1 and 3 were touched, the others are here ahead of it.
+    let gone = |first, count| {
+        [
+            Output::Protect { first: theirs(first), count },
+            send(1, back(theirs(first), count, true), Body::Pages),
+            Output::Unmap { first: theirs(first), count },
+        ]
+    };
+    let at_once: Vec<_> = [gone(2, 1), gone(4, 3)].concat();
+    row(&mut node, 1, got(1, fetch(theirs(1), 6, true)), &at_once);
+    row(&mut node, RESIDENCE, Input::Tick, &[gone(1, 1), gone(3, 1)].concat());
+    assert!(node.is_idle());
+}
+
+#[test]
+fn answers_to_what_was_not_asked_together_are_refused() {
+    let mut home = given_away();
+    // Two requests, not one with a page ahead.
+    reach(&mut home, 0, got(2, request(own(0), 1, true)));
+    reach(&mut home, 0, got(3, request(own(1), 1, true)));
+    let refused = home.step(0, got(1, back(own(0), 2, true)), &mut Vec::new());
+    let kind = crate::MessageKind::PageReturn;
+    assert_eq!(refused, Err(Violation::Unasked { from: dstd_addr::NodeId(1), page: own(1), kind }));
+    let mut home = lent(&[1]);
+    reach(&mut home, 0, got(2, request(own(0), 2, true)));
+    let refused = home.step(0, got(1, invalidated(own(0), 3)), &mut Vec::new());
+    let kind = crate::MessageKind::PageInvalidated;
+    assert_eq!(refused, Err(Violation::Unasked { from: dstd_addr::NodeId(1), page: own(2), kind }));
+}
