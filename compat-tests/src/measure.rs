@@ -37,6 +37,20 @@ const OPERATIONS: &[Operation] = &[
     }),
     ("atomic", "hand an atomic back and forth", ping_pong),
     ("sequential", "read 64 MiB in order, per page", sequential),
+    ("stream", "read 256 MiB of another node", |last| {
+        streams(last, |words| {
+            assert_eq!(words.iter().sum::<u64>(), STREAM_WORDS as u64);
+        })
+    }),
+    ("write_stream", "overwrite 256 MiB of another node", |last| {
+        streams(last, |words| words.fill(black_box(2)))
+    }),
+    ("home_stream", "read 256 MiB that another node overwrote", |last| {
+        home_streams(last, |words| assert_eq!(words.iter().sum::<u64>(), 2 * STREAM_WORDS as u64))
+    }),
+    ("home_write_stream", "overwrite 256 MiB that another node overwrote", |last| {
+        home_streams(last, |words| words.fill(black_box(3)))
+    }),
     ("fork", "run a command that is forked", |_| forked(0)),
     ("fork", "run a command that is forked, 100 MiB in use", |_| forked(100 << 20)),
     ("file", "write a byte to a file", |last| writes(last, 1)),
@@ -126,6 +140,31 @@ fn ping_pong(other: NodeId) -> Vec<f64> {
     partner.join().unwrap();
     rounds
 }
+
+/// Goes through a large buffer that the other node has just written.
+fn streams(node: NodeId, walk: fn(&mut [u64])) -> Vec<f64> {
+    let round = || {
+        let mut words = place::call(node, || vec![1_u64; STREAM_WORDS]);
+        timed(|| walk(black_box(&mut words)))
+    };
+    (0..STREAMS).map(|_| round()).collect()
+}
+
+/// Goes through a large buffer of this node that the other one has just written.
+fn home_streams(node: NodeId, walk: fn(&mut [u64])) -> Vec<f64> {
+    let round = || {
+        let mut words = vec![1_u64; STREAM_WORDS];
+        words = place::call(node, move || {
+            words.fill(2);
+            words
+        });
+        timed(|| walk(black_box(&mut words)))
+    };
+    (0..STREAMS).map(|_| round()).collect()
+}
+
+const STREAM_WORDS: usize = (256 << 20) / 8;
+const STREAMS: usize = 3;
 
 /// Reads a large buffer from front to back; per page.
 fn sequential(node: NodeId) -> Vec<f64> {

@@ -5,6 +5,8 @@
 //!
 //! With `medians ROUNDS` it prints a line for each transport, for `cargo xtask modes`: its name, and the medians of a
 //! small frame there and back and of a small one there and 4 KiB back, at the pace of a node's engine.
+//! With `bandwidth ROUNDS` it prints, for `cargo xtask bench page`, its name and the MiB/s of bodies of 256 KiB, a
+//! window of pages, of which a few are asked for at a time.
 
 use std::error::Error;
 use std::fmt::Write;
@@ -29,11 +31,16 @@ const TURNS: usize = 10;
 const SMALL: usize = 8;
 /// A page.
 const PAGE: usize = 4 << 10;
+/// The pages of the largest window.
+const WINDOW: usize = 64 * PAGE;
+/// How many windows are asked for before the first has come.
+const WINDOWS_AHEAD: usize = 4;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["medians", rounds] => medians(rounds.parse()?),
+        ["bandwidth", rounds] => bandwidth(rounds.parse()?),
         [rounds] => table(rounds.parse()?),
         _ => table(20_000),
     }
@@ -56,6 +63,56 @@ fn medians(rounds: usize) -> Result<(), Box<dyn Error>> {
     }
     println!("{}", lines.join("\n"));
     Ok(())
+}
+
+fn bandwidth(rounds: usize) -> Result<(), Box<dyn Error>> {
+    let (mut tcp, mut shm) = (tcp()?, shm()?);
+    let mut speeds = [Vec::new(), Vec::new()];
+    for _ in 0..TURNS {
+        speeds[0].push(flow(&mut tcp, rounds / TURNS)?);
+        speeds[1].push(flow(&mut shm, rounds / TURNS)?);
+    }
+    for (name, mut speeds) in ["tcp", "shm"].into_iter().zip(speeds) {
+        speeds.sort_by(f64::total_cmp);
+        println!("{name}\t{}", speeds[speeds.len() / 2]);
+    }
+    Ok(())
+}
+
+/// MiB/s of `rounds` windows from node 1 to node 0.
+fn flow<T: Transport + Send>((here, there): &mut (T, T), rounds: usize) -> Result<f64, Box<dyn Error>> {
+    let (question, answer) = (header(0)?, header(WINDOW)?);
+    let answered = vec![7; WINDOW];
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut waiter = Waiter::new(SPIN_NS_DEFAULT, Cores::Shared);
+            let mut back = 0;
+            let mut waiting = 0;
+            while back < rounds || waiting > 0 {
+                waiting = step(there, &mut waiter, &mut |out, event| {
+                    if let Event::Frame { from, .. } = event {
+                        out.send(from, &answer, &[IoSlice::new(&answered)])
+                            .expect("node 0 waits for the answer");
+                        back += 1;
+                    }
+                });
+            }
+        });
+        let mut waiter = Waiter::new(SPIN_NS_DEFAULT, Cores::Shared);
+        let start = Instant::now();
+        let (mut asked, mut back) = (0, 0);
+        while back < rounds {
+            while asked < rounds.min(back + WINDOWS_AHEAD) {
+                here.send(ONE, &question, &[IoSlice::new(&[])])?;
+                asked += 1;
+            }
+            here.flush();
+            step(here, &mut waiter, &mut |_, event| {
+                back += usize::from(matches!(event, Event::Frame { .. }))
+            });
+        }
+        Ok((rounds * WINDOW) as f64 / f64::from(1 << 20) / start.elapsed().as_secs_f64())
+    })
 }
 
 fn table(rounds: usize) -> Result<(), Box<dyn Error>> {

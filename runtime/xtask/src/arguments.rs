@@ -16,13 +16,19 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// Reads the words after the program's name.
     pub(crate) fn parse(words: impl Iterator<Item = String>) -> Result<Arguments, String> {
-        let mut words = words;
-        let command = words.next().ok_or("a command is missing")?;
+        let mut words = words.peekable();
+        let mut command = words.next().ok_or("a command is missing")?;
+        // Of the measurements a part has a name of its own.
+        if command == "bench"
+            && let Some(part) = words.next_if(|word| word == "page")
+        {
+            command = format!("bench {part}");
+        }
         let known: &[&str] = match command.as_str() {
             "sim" => &["--seeds", "--from"],
             "compat" => &["--nodes"],
             "drill" => &["--rounds", "--from"],
-            "bench" | "modes" => &["--samples"],
+            "bench" | "bench page" | "modes" => &["--samples"],
             _ => &[],
         };
         let mut arguments = Arguments { command, json: None, numbers: BTreeMap::new() };
@@ -65,5 +71,7 @@ mod tests {
         assert!(parse("tidy --seeds 9").is_err());
         assert!(parse("sim --seeds").is_err());
         assert!(parse("sim --seeds many").is_err());
+        assert_eq!(parse("bench page --samples 2").expect("a part").command, "bench page");
+        assert!(parse("modes page").is_err());
     }
 }
