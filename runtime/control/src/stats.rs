@@ -52,6 +52,9 @@ pub const KINDS: &[&str] = &[
     "page_evict",
     "page_discard",
     "page_discarded",
+    "page_pass",
+    "page_passed",
+    "page_installed",
 ];
 
 const _: () = assert!(KINDS.len() <= KINDS_MAX);

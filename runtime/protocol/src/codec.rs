@@ -15,7 +15,9 @@
 //! | `PageReturn` | exclusive | first page | count | 0 | count pages |
 //! | `PageInvalidate`, `PageInvalidated` | - | first page | count | 0 | - |
 //! | `PageEvict` | exclusive | first page | count | 0 | count pages if exclusive |
-//! | `PageDiscard`, `PageDiscarded` | - | first page | count | 0 | - |
+//! | `PageDiscard`, `PageDiscarded`, `PageInstalled` | - | first page | count | 0 | - |
+//! | `PagePass` | exclusive | first page | count | node | - |
+//! | `PagePassed` | writable | first page | count | 0 | count pages |
 //! | `FutexWait` | - | address | token | bitset | - |
 //! | `FutexArmed`, `FutexWoken` | - | token | 0 | 0 | - |
 //! | `FutexCancel` | - | address | token | 0 | - |
@@ -30,7 +32,7 @@
 
 use core::fmt;
 
-use dstd_addr::{GlobalAddr, PAGE_BYTES, PageNo};
+use dstd_addr::{GlobalAddr, NodeId, PAGE_BYTES, PageNo};
 
 use crate::limits::{FREE_ADDRESSES_MAX, PAGE_NO_END, SHIP_BYTES_MAX, WINDOW_PAGES_MAX};
 use crate::{Message, MessageKind};
@@ -38,7 +40,7 @@ use crate::{Message, MessageKind};
 /// Length of a header.
 pub const HEADER_BYTES: usize = 32;
 /// The version of the layout above. Nodes compare it before the first frame.
-pub const VERSION: u8 = 3;
+pub const VERSION: u8 = 4;
 const MAGIC: u8 = 0xd5;
 
 /// Why 32 bytes are no header. The connection cannot be used any more.
@@ -112,7 +114,12 @@ pub fn encode(message: &Message, body_len: u32) -> [u8; HEADER_BYTES] {
         Message::PageInvalidate { first, count }
         | Message::PageInvalidated { first, count }
         | Message::PageDiscard { first, count }
-        | Message::PageDiscarded { first, count } => (0, page(first), count.into(), 0),
+        | Message::PageDiscarded { first, count }
+        | Message::PageInstalled { first, count } => (0, page(first), count.into(), 0),
+        Message::PagePass { first, count, exclusive, to } => {
+            (u8::from(exclusive), page(first), count.into(), to.0.into())
+        }
+        Message::PagePassed { first, count, writable } => (u8::from(writable), page(first), count.into(), 0),
     };
     let mut header = [0; HEADER_BYTES];
     header[..4].copy_from_slice(&[MAGIC, VERSION, message.kind() as u8, flags]);
@@ -231,6 +238,18 @@ impl Fields<'_> {
             MessageKind::PageDiscard => Message::PageDiscard { first: self.page()?, count: self.window()? },
             MessageKind::PageDiscarded => {
                 Message::PageDiscarded { first: self.page()?, count: self.window()? }
+            }
+            MessageKind::PagePass => Message::PagePass {
+                first: self.page()?,
+                count: self.window()?,
+                exclusive: self.flag(0),
+                to: NodeId(u16::try_from(self.field(2)).ok()?),
+            },
+            MessageKind::PagePassed => {
+                Message::PagePassed { first: self.page()?, count: self.window()?, writable: self.flag(0) }
+            }
+            MessageKind::PageInstalled => {
+                Message::PageInstalled { first: self.page()?, count: self.window()? }
             }
         })
     }

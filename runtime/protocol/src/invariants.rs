@@ -54,7 +54,8 @@ pub fn single_writer(
     }
 }
 
-/// `PAGE-3` for one page: what `home`'s directory says against what each node has. `settled`
+/// `PAGE-3` for one page: what `home`'s directory says against what each node has. `passed` is
+/// the node that an owner passes the page to, and the right it then has. `settled`
 /// says that no message about the page is on its way and nobody waits: then they agree exactly.
 ///
 /// # Errors
@@ -63,6 +64,7 @@ pub fn directory_agrees(
     page: PageNo,
     home: NodeId,
     directory: Directory,
+    passed: Option<(NodeId, Local)>,
     locals: impl Iterator<Item = (NodeId, Local)>,
     settled: bool,
 ) -> Result<(), Broken> {
@@ -76,6 +78,7 @@ pub fn directory_agrees(
             Directory::Shared(sharers) if sharers.contains(node) => Local::ReadOnly,
             _ => Local::Absent,
         };
+        let granted = passed.filter(|&(to, _)| to == node).map_or(granted, |(_, right)| right.max(granted));
         if local > granted {
             return broken(node, "has more than the directory says");
         }
@@ -95,10 +98,9 @@ pub fn directory_agrees(
 pub fn page_holds(engines: &[PageEngine], page: PageNo, settled: bool) -> Result<(), Broken> {
     let locals = engines.iter().map(|engine| (engine.config().me, engine.local(page)));
     single_writer(page, locals.clone())?;
-    if let Some((home, directory)) =
-        engines.iter().find_map(|engine| Some((engine.config().me, engine.directory(page)?)))
+    if let Some((home, directory)) = engines.iter().find_map(|engine| Some((engine, engine.directory(page)?)))
     {
-        directory_agrees(page, home, directory, locals, settled)?;
+        directory_agrees(page, home.config().me, directory, home.passed_to(page), locals, settled)?;
     }
     match engines.iter().find(|engine| settled && (engine.is_pending(page) || engine.is_busy(page))) {
         None => Ok(()),
@@ -140,7 +142,7 @@ mod tests {
         let shared = Directory::Shared(NodeSet::of(home).with(NodeId(1)));
         let exclusive = Directory::Exclusive(NodeId(1));
         let agrees = |directory, locals: [Local; 3], settled| {
-            directory_agrees(PAGE, home, directory, nodes(locals), settled).is_ok()
+            directory_agrees(PAGE, home, directory, None, nodes(locals), settled).is_ok()
         };
         assert!(agrees(shared, [ReadOnly, ReadOnly, Absent], true));
         assert!(agrees(shared, [ReadOnly, Absent, Absent], false));
@@ -151,5 +153,14 @@ mod tests {
         assert!(agrees(exclusive, [Absent, Writable, Absent], true));
         assert!(!agrees(exclusive, [ReadOnly, Absent, Absent], false));
         assert!(!agrees(Directory::Shared(NodeSet::of(NodeId(1))), [Absent, ReadOnly, Absent], false));
+        // On its way from node 1 to node 2.
+        let passed = |right, locals: [Local; 3]| {
+            directory_agrees(PAGE, home, exclusive, Some((NodeId(2), right)), nodes(locals), false).is_ok()
+        };
+        assert!(passed(Writable, [Absent, Writable, Absent]) && passed(Writable, [Absent, Absent, Writable]));
+        assert!(
+            passed(ReadOnly, [Absent, ReadOnly, ReadOnly]) && !passed(ReadOnly, [Absent, Absent, Writable])
+        );
+        assert!(!passed(Writable, [ReadOnly, Absent, Writable]));
     }
 }

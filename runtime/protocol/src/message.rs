@@ -6,9 +6,12 @@
 //! | `PageGrant` | home | toucher | pages, unless `upgrade` | hands them out (PAGE-1) |
 //! | `PageFetch` | home | owner | - | takes pages back: shared keeps a read-only copy, exclusive keeps nothing |
 //! | `PageReturn` | owner | home | pages | answers `PageFetch`, or a part of it |
+//! | `PagePass` | home | owner | - | sends pages to `to`, which asked for them; what cannot go with the first comes home as after a `PageFetch` |
+//! | `PagePassed` | owner | toucher, and home unless `writable` | pages | answers `PagePass`, or a part of it, and the `PageRequest` |
+//! | `PageInstalled` | toucher | home | - | the pages of a `PagePassed` are in use (PAGE-3) |
 //! | `PageInvalidate` | home | sharer | - | drops read-only copies |
 //! | `PageInvalidated` | sharer | home | - | answers `PageInvalidate`, or a part of it |
-//! | `PageEvict` | holder | home | pages, if `exclusive` | gives copies up unasked; answers a `PageFetch`, `PageInvalidate` or `PageDiscard` that it crosses |
+//! | `PageEvict` | holder | home | pages, if `exclusive` | gives copies up unasked; answers a `PageFetch`, `PagePass`, `PageInvalidate` or `PageDiscard` that it crosses |
 //! | `PageDiscard` | home | holder | - | drops copies of pages whose bytes nobody needs |
 //! | `PageDiscarded` | holder | home | - | answers `PageDiscard`, without pages that a `PageEvict` under way names |
 //! | `FutexWait` | waiter | home | - | queues a waiter |
@@ -22,9 +25,10 @@
 //! | `Ship` | any | any | owned by the runtime | spawn, exit, call, control: `op` says which |
 //!
 //! XPORT-1 (FIFO per peer) is what orders a `PageGrant` before the `PageFetch` or
-//! `PageInvalidate` that takes the same page away again.
+//! `PageInvalidate` that takes the same page away again. Nothing orders a `PagePassed` with what the
+//! home sends; there the page is busy until `PageInstalled`.
 
-use dstd_addr::{GlobalAddr, PageNo};
+use dstd_addr::{GlobalAddr, NodeId, PageNo};
 
 /// One message; a body of bytes may travel with it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -48,6 +52,9 @@ pub enum Message {
     PageEvict { first: PageNo, count: u16, exclusive: bool },
     PageDiscard { first: PageNo, count: u16 },
     PageDiscarded { first: PageNo, count: u16 },
+    PagePass { first: PageNo, count: u16, exclusive: bool, to: NodeId },
+    PagePassed { first: PageNo, count: u16, writable: bool },
+    PageInstalled { first: PageNo, count: u16 },
 }
 
 /// The name of a message without its fields, for counters and the wire.
@@ -73,6 +80,9 @@ pub enum MessageKind {
     PageEvict,
     PageDiscard,
     PageDiscarded,
+    PagePass,
+    PagePassed,
+    PageInstalled,
 }
 
 impl MessageKind {
@@ -89,11 +99,14 @@ impl MessageKind {
                 | MessageKind::PageEvict
                 | MessageKind::PageDiscard
                 | MessageKind::PageDiscarded
+                | MessageKind::PagePass
+                | MessageKind::PagePassed
+                | MessageKind::PageInstalled
         )
     }
 
     /// All kinds, in wire order.
-    pub const ALL: [MessageKind; 18] = [
+    pub const ALL: [MessageKind; 21] = [
         MessageKind::PageRequest,
         MessageKind::PageGrant,
         MessageKind::PageFetch,
@@ -112,6 +125,9 @@ impl MessageKind {
         MessageKind::PageEvict,
         MessageKind::PageDiscard,
         MessageKind::PageDiscarded,
+        MessageKind::PagePass,
+        MessageKind::PagePassed,
+        MessageKind::PageInstalled,
     ];
 
     /// The name used in reports.
@@ -135,6 +151,9 @@ impl MessageKind {
             MessageKind::PageEvict => "page_evict",
             MessageKind::PageDiscard => "page_discard",
             MessageKind::PageDiscarded => "page_discarded",
+            MessageKind::PagePass => "page_pass",
+            MessageKind::PagePassed => "page_passed",
+            MessageKind::PageInstalled => "page_installed",
         }
     }
 }
@@ -148,6 +167,9 @@ impl Message {
             | Message::PageEvict { first, count, .. }
             | Message::PageDiscard { first, count }
             | Message::PageDiscarded { first, count }
+            | Message::PagePass { first, count, .. }
+            | Message::PagePassed { first, count, .. }
+            | Message::PageInstalled { first, count }
             | Message::PageFetch { first, count, .. }
             | Message::PageReturn { first, count, .. }
             | Message::PageInvalidate { first, count }
@@ -161,7 +183,8 @@ impl Message {
         match *self {
             Message::PageGrant { count, upgrade: false, .. }
             | Message::PageEvict { count, exclusive: true, .. }
-            | Message::PageReturn { count, .. } => count,
+            | Message::PageReturn { count, .. }
+            | Message::PagePassed { count, .. } => count,
             _ => 0,
         }
     }
@@ -187,6 +210,9 @@ impl Message {
             Message::PageEvict { .. } => MessageKind::PageEvict,
             Message::PageDiscard { .. } => MessageKind::PageDiscard,
             Message::PageDiscarded { .. } => MessageKind::PageDiscarded,
+            Message::PagePass { .. } => MessageKind::PagePass,
+            Message::PagePassed { .. } => MessageKind::PagePassed,
+            Message::PageInstalled { .. } => MessageKind::PageInstalled,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Each message survives the wire; nothing else does, and nothing panics.
 
-use dstd_addr::{GlobalAddr, PageNo};
+use dstd_addr::{GlobalAddr, NodeId, PageNo};
 use dstd_protocol::codec::{DecodeError, HEADER_BYTES, VERSION, body_fits, decode, encode};
 use dstd_protocol::limits::{FREE_ADDRESSES_MAX, PAGE_NO_END, SHIP_BYTES_MAX, WINDOW_PAGES_MAX};
 use dstd_protocol::{Message, MessageKind};
@@ -51,6 +51,15 @@ fn message() -> impl Strategy<Value = Message> {
         }),
         (page(), window()).prop_map(|(first, count)| Message::PageDiscard { first, count }),
         (page(), window()).prop_map(|(first, count)| Message::PageDiscarded { first, count }),
+        (page(), window(), any::<(bool, u16)>()).prop_map(|(first, count, (exclusive, to))| {
+            Message::PagePass { first, count, exclusive, to: NodeId(to) }
+        }),
+        (page(), window(), any::<bool>()).prop_map(|(first, count, writable)| Message::PagePassed {
+            first,
+            count,
+            writable
+        }),
+        (page(), window()).prop_map(|(first, count)| Message::PageInstalled { first, count }),
         any::<(u16, u64, u64)>().prop_map(|(op, id, arg)| Message::Ship { op, id, arg }),
     ]
 }
@@ -61,7 +70,7 @@ fn frame() -> impl Strategy<Value = (Message, u32)> {
         let body_len = match message {
             Message::PageGrant { count, upgrade: false, .. } => u32::from(count) * 4096,
             Message::PageEvict { count, exclusive: true, .. } => u32::from(count) * 4096,
-            Message::PageReturn { count, .. } => u32::from(count) * 4096,
+            Message::PageReturn { count, .. } | Message::PagePassed { count, .. } => u32::from(count) * 4096,
             Message::Free => random % (FREE_ADDRESSES_MAX + 1) * 8,
             Message::Ship { .. } => random % (SHIP_BYTES_MAX + 1),
             _ => 0,
@@ -108,16 +117,21 @@ fn the_layout_is_as_drawn() {
         bitset: 0x3132_3334,
     };
     let drawn = [
-        0xd5, 3, 11, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0x18, 0, 0, 0, 0, 0, 0, 0, 0x24, 0x23, 0x22,
+        0xd5, 4, 11, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0x18, 0, 0, 0, 0, 0, 0, 0, 0x24, 0x23, 0x22,
         0x21, 0x34, 0x33, 0x32, 0x31,
     ];
     assert_eq!(encode(&message, 0), drawn);
     let message = Message::PageGrant { first: PageNo(0x99), count: 2, writable: true, upgrade: false };
     let drawn = [
-        0xd5, 3, 1, 1, 0, 0x20, 0, 0, 0x99, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        0xd5, 4, 1, 1, 0, 0x20, 0, 0, 0x99, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
         0,
     ];
     assert_eq!(encode(&message, 0x2000), drawn);
+    let message = Message::PagePass { first: PageNo(0x99), count: 2, exclusive: true, to: NodeId(0x0102) };
+    let drawn = [
+        0xd5, 4, 18, 1, 0, 0, 0, 0, 0x99, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0,
+    ];
+    assert_eq!(encode(&message, 0), drawn);
 }
 
 #[test]
@@ -131,7 +145,7 @@ fn headers_out_of_bounds_are_refused() {
     let kind = MessageKind::PageRequest;
     assert_eq!(with(request, 0, 0, &[0]), Err(DecodeError::Magic(0)));
     assert_eq!(with(request, 0, 1, &[9]), Err(DecodeError::Version(9)));
-    assert_eq!(with(request, 0, 2, &[18]), Err(DecodeError::Kind(18)));
+    assert_eq!(with(request, 0, 2, &[21]), Err(DecodeError::Kind(21)));
     assert_eq!(with(request, 0, 3, &[2]), Err(DecodeError::Field(kind)));
     assert_eq!(with(request, 0, 4, &[1]), Err(DecodeError::BodyLen(kind, 1)));
     assert_eq!(with(request, 0, 14, &[0x10]), Err(DecodeError::Field(kind)));
@@ -151,6 +165,12 @@ fn headers_out_of_bounds_are_refused() {
     let kind = MessageKind::PageDiscard;
     assert_eq!(with(discard, 0, 16, &[1, 1]), Err(DecodeError::Field(kind)));
     assert_eq!(with(discard, 0, 5, &[0x20]), Err(DecodeError::BodyLen(kind, 8192)));
+    let pass = Message::PagePass { first: PageNo(1), count: 2, exclusive: false, to: NodeId(3) };
+    let kind = MessageKind::PagePass;
+    assert_eq!(with(pass, 0, 26, &[1]), Err(DecodeError::Field(kind)));
+    assert_eq!(with(pass, 0, 5, &[0x20]), Err(DecodeError::BodyLen(kind, 8192)));
+    let passed = Message::PagePassed { first: PageNo(1), count: 2, writable: true };
+    assert_eq!(with(passed, 8192, 5, &[0x10]), Err(DecodeError::BodyLen(MessageKind::PagePassed, 4096)));
     let over = (SHIP_BYTES_MAX + 1).to_le_bytes();
     let ship = Message::Ship { op: 1, id: 2, arg: 3 };
     assert_eq!(with(ship, 0, 4, &over), Err(DecodeError::BodyLen(MessageKind::Ship, SHIP_BYTES_MAX + 1)));

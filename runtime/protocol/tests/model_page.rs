@@ -232,3 +232,80 @@ fn evictions_cross_ranges_that_the_home_takes_back() {
     };
     both_residences("evictions and ranges", &setup);
 }
+
+#[test]
+fn a_page_goes_from_its_owner_to_who_asks() {
+    let (p, q) = (page(0, 0), page(0, 1));
+    let programs = vec![
+        (0, vec![Op::Load(p)]),
+        (1, vec![Op::Store(p, 3), Op::Load(q), Op::Cas { page: p, old: 4, new: 9, then: 3 }]),
+        (2, vec![Op::Add(p), Op::Add(q), Op::Load(p)]),
+    ];
+    let setup =
+        Setup { nodes: 3, residence_ns: 0, window_max: 1, copies_max: None, pages: vec![p, q], programs };
+    both_residences("past the home", &setup);
+}
+
+#[test]
+fn owners_of_two_homes_pass_pages_to_each_other() {
+    let (p, q) = (page(0, 0), page(1, 0));
+    let programs = vec![
+        (0, vec![Op::Add(q), Op::Add(p)]),
+        (1, vec![Op::Add(p), Op::Load(q)]),
+        (2, vec![Op::Add(p), Op::Add(q)]),
+    ];
+    let setup =
+        Setup { nodes: 3, residence_ns: 0, window_max: 1, copies_max: None, pages: vec![p, q], programs };
+    both_residences("past two homes", &setup);
+}
+
+#[test]
+fn what_an_eviction_crossed_may_come_after_the_page() {
+    let (p, q) = (page(0, 0), page(0, 1));
+    let programs = vec![
+        (1, vec![Op::Load(p), Op::Load(q), Op::Load(p)]),
+        (2, vec![Op::Add(p), Op::Add(p), Op::Load(q)]),
+    ];
+    let setup =
+        Setup { nodes: 3, residence_ns: 0, window_max: 1, copies_max: Some(1), pages: vec![p, q], programs };
+    both_residences("crossings past the home", &setup);
+}
+
+#[test]
+fn a_quick_reader_evicts_and_writes_before_the_home_has_the_bytes() {
+    let (p, q) = (page(0, 0), page(0, 1));
+    let programs = vec![
+        (0, vec![Op::Load(p)]),
+        (1, vec![Op::Load(p), Op::Load(q), Op::Add(p)]),
+        (2, vec![Op::Add(p), Op::Load(q)]),
+    ];
+    let setup =
+        Setup { nodes: 3, residence_ns: 0, window_max: 1, copies_max: Some(1), pages: vec![p, q], programs };
+    both_residences("quick readers", &setup);
+}
+
+#[test]
+fn discards_meet_pages_that_go_past_the_home() {
+    let (p, q) = (page(0, 0), page(0, 1));
+    let programs = vec![
+        (0, vec![Op::Discard { page: p, count: 2 }, Op::Load(p)]),
+        (1, vec![Op::Add(p), Op::Load(q), Op::Load(p)]),
+        (2, vec![Op::Load(p), Op::Add(p)]),
+    ];
+    let setup =
+        Setup { nodes: 3, residence_ns: 0, window_max: 1, copies_max: Some(1), pages: vec![p, q], programs };
+    both_residences("discards past the home", &setup);
+}
+
+#[test]
+fn windows_go_past_the_home_and_writers_wait_in_them() {
+    let [p, q, r] = [0, 1, 2].map(|index| page(0, index));
+    let programs = vec![
+        (1, vec![Op::Add(p), Op::Add(q), Op::Add(r)]),
+        (2, vec![Op::Load(p), Op::Load(q), Op::Load(r)]),
+        (2, vec![Op::Add(r)]),
+    ];
+    let setup =
+        Setup { nodes: 3, residence_ns: 0, window_max: 2, copies_max: None, pages: vec![p, q, r], programs };
+    both_residences("windows past the home", &setup);
+}

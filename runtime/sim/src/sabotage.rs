@@ -11,6 +11,10 @@ pub enum Sabotage {
     SkipProtect,
     /// An invalidation is acknowledged before the sharer has heard of it.
     ForgeAck,
+    /// The home is told that a page is installed that its owner has only just sent (PAGE-3).
+    ForgeInstalled,
+    /// An owner sends a page to who asked for it before its own threads are stopped.
+    PassEarly,
     /// A page is unmapped or protected after the other nodes have been told that it was.
     RevokeLate,
     /// Messages leave before the outputs that follow them have been carried out.
@@ -37,11 +41,13 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Sabotage; 15] = [
+    pub const ALL: [Sabotage; 17] = [
         Sabotage::SkipUnmap,
         Sabotage::ShortRange,
         Sabotage::SkipProtect,
         Sabotage::ForgeAck,
+        Sabotage::ForgeInstalled,
+        Sabotage::PassEarly,
         Sabotage::RevokeLate,
         Sabotage::SendEarly,
         Sabotage::Overtake,

@@ -11,6 +11,8 @@ fn expected(sabotage: Sabotage) -> (&'static [Rule], Option<Scenario>) {
         Sabotage::ForgeAck | Sabotage::RevokeLate | Sabotage::SendEarly => {
             (&[Rule::SingleWriter], Some(Scenario::Random))
         }
+        Sabotage::ForgeInstalled => (&[Rule::Refused], None),
+        Sabotage::PassEarly => (&[Rule::SingleWriter], None),
         Sabotage::Overtake => (&[Rule::Refused], None),
         Sabotage::WrongBytes => (&[Rule::Order], None),
         Sabotage::DropWake => (&[Rule::Stuck], None),

@@ -15,7 +15,7 @@ fn must_pass(seed: u64, options: Options) -> Summary {
 /// A seed proves little where nothing rare happens.
 #[test]
 fn rare_paths_are_taken() {
-    let mut seen = [0; 14];
+    let mut seen = [0; 15];
     let mut sent = [0; MessageKind::ALL.len()];
     for seed in 0..100 {
         let summary = must_pass(seed, Options::default());
@@ -31,6 +31,7 @@ fn rare_paths_are_taken() {
             pages.residence_waits,
             pages.requests_queued,
             pages.invalidations,
+            pages.passes_avoided,
             late_cancels,
             crossed_cancels,
             pages.evictions,

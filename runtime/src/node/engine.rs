@@ -296,7 +296,10 @@ impl Engine {
             | MessageKind::PageInvalidated
             | MessageKind::PageEvict
             | MessageKind::PageDiscard
-            | MessageKind::PageDiscarded => self.page(out, page::Input::Message { from, message }, body),
+            | MessageKind::PageDiscarded
+            | MessageKind::PagePass
+            | MessageKind::PagePassed
+            | MessageKind::PageInstalled => self.page(out, page::Input::Message { from, message }, body),
             MessageKind::FutexWait
             | MessageKind::FutexArmed
             | MessageKind::FutexCancel
@@ -372,6 +375,12 @@ impl Engine {
         };
         if self.memory.outlives_unmap(first) {
             return Payload::Own { first, count };
+        }
+        // The same pages to two nodes: to who reads them, and to their home.
+        if let Some(&(_, before, payload @ Payload::Copied { .. })) = self.outgoing.last()
+            && before == message
+        {
+            return payload;
         }
         let start = self.copies.len();
         self.copies.extend_from_slice(self.memory.bytes(first, count));

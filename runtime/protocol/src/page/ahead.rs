@@ -70,19 +70,24 @@ impl PageEngine {
         phase: &Phase,
         out: &mut Vec<Output>,
     ) {
-        let mut away: BTreeMap<NodeId, Vec<Run<()>>> = BTreeMap::new();
+        let mut away: BTreeMap<NodeId, Vec<Run<bool>>> = BTreeMap::new();
         let mut add = |page, phase: &Phase| {
             for holder in asked(phase).iter() {
-                gather(away.entry(holder).or_default(), page, ());
+                gather(away.entry(holder).or_default(), page, matches!(phase, Phase::Pass(_)));
             }
         };
         add(first, phase);
+        // Only what goes with the first page is passed; the rest comes home.
+        let mut with_first = true;
         for page in (1..u64::from(request.count)).map(|offset| first.plus(offset)) {
             if self.busy.contains_key(&page) {
                 break;
             }
             match self.in_the_way(page, request) {
-                Ok(Some(behind)) if core::mem::discriminant(&behind) == core::mem::discriminant(phase) => {
+                Ok(Some(behind)) if is_taken(&behind) == is_taken(phase) => {
+                    let way = self.way(page, request, behind);
+                    with_first &= way == *phase;
+                    let behind = if with_first { way } else { behind };
                     add(page, &behind);
                     self.counters.taken_ahead += 1;
                     self.busy.insert(page, Busy::new(request.ahead(), behind));
@@ -92,8 +97,11 @@ impl PageEngine {
         }
         let exclusive = request.access.writes();
         for (to, runs) in away {
-            for Run { first, count, .. } in runs {
-                let message = if matches!(phase, Phase::Return(_)) {
+            for Run { first, count, key: passed } in runs {
+                let message = if passed {
+                    self.counters.passes += 1;
+                    Message::PagePass { first, count, exclusive, to: request.from }
+                } else if is_taken(phase) {
                     self.counters.fetches += 1;
                     Message::PageFetch { first, count, exclusive }
                 } else {
@@ -123,7 +131,7 @@ impl PageEngine {
             // for the same node.
             let with = served.first().map(|(_, busy)| busy.request.from);
             let fits = self.busy.get(&page).is_some_and(|busy| {
-                busy.phase == Phase::Return(from)
+                (busy.phase == Phase::Return(from) || busy.phase == Phase::Pass(from) && busy.request.ahead)
                     && busy.request.access.writes() == exclusive
                     && with.is_none_or(|with| busy.request.ahead && busy.request.from == with)
             });
@@ -135,10 +143,7 @@ impl PageEngine {
         if let Some((_, busy)) = served.first() {
             self.hand_on(now_ns, from, first, count, busy.request, out);
         }
-        for (page, busy) in served {
-            self.serve_waiting(now_ns, page, busy.waiting, out)?;
-        }
-        Ok(())
+        self.serve_behind(now_ns, served, out)
     }
 
     /// The bytes of pages have come back from `owner`: installs or passes them on, now.
@@ -156,6 +161,7 @@ impl PageEngine {
         // Pages ahead whose first page is not among them stay here.
         let to = if request.ahead { me } else { request.from };
         for page in (0..u64::from(count)).map(|offset| first.plus(offset)) {
+            self.pushes_out(page, to);
             let entry = self.own_mut(page);
             if writable {
                 entry.directory = Directory::Exclusive(to);
@@ -253,11 +259,16 @@ impl PageEngine {
     }
 }
 
-/// The nodes that a busy page waits for.
+/// The nodes that have to give a page up.
 fn asked(phase: &Phase) -> NodeSet {
     match *phase {
-        Phase::Return(owner) => NodeSet::of(owner),
+        Phase::Return(owner) | Phase::Pass(owner) | Phase::Passed { owner, .. } => NodeSet::of(owner),
         Phase::Acks(left) | Phase::Discard(left) => left,
-        Phase::Residence => NodeSet::EMPTY,
+        Phase::Residence | Phase::Installed => NodeSet::EMPTY,
     }
+}
+
+/// Whether the bytes come from another node.
+fn is_taken(phase: &Phase) -> bool {
+    matches!(phase, Phase::Return(_) | Phase::Pass(_))
 }

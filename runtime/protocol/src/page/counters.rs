@@ -28,6 +28,11 @@ pub struct Counters {
     pub taken_ahead: u64,
     /// `PageFetch` sent.
     pub fetches: u64,
+    /// `PagePass` sent.
+    pub passes: u64,
+    /// Requests for a page of another node that did not go that way, since a revocation might
+    /// have come after the page.
+    pub passes_avoided: u64,
     /// `PageInvalidate` sent.
     pub invalidations: u64,
     /// Foreign pages given up because too many were held.

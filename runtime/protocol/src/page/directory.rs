@@ -49,6 +49,18 @@ impl Request {
 pub(super) enum Phase {
     /// The `PageReturn` of its owner.
     Return(NodeId),
+    /// Its owner passes it to who asked; neither has said so yet.
+    Pass(NodeId),
+    /// Who asked to read has installed it; the bytes of its owner are still to come. `held` says
+    /// whether the asker has not given its copy up meanwhile.
+    Passed {
+        /// The owner.
+        owner: NodeId,
+        /// Whether the asker still has its copy.
+        held: bool,
+    },
+    /// The `PageInstalled` of who asked to read; the home has the bytes.
+    Installed,
     /// The `PageInvalidated` of these nodes.
     Acks(NodeSet),
     /// The minimum residence of the home's own copy.
@@ -75,6 +87,7 @@ impl Busy {
     /// Whether `node` is served or waits here.
     pub(super) fn names(&self, node: NodeId) -> bool {
         let names = |request: &Request| request.from == node && request.discard.is_none() && !request.ahead;
-        names(&self.request) || self.waiting.iter().any(names)
+        let served = matches!(self.phase, Phase::Passed { .. });
+        names(&self.request) && !served || self.waiting.iter().any(names)
     }
 }

@@ -3,7 +3,7 @@
 use core::hash::{Hash, Hasher};
 use std::collections::BTreeMap;
 
-use dstd_addr::{NodeId, PageNo};
+use dstd_addr::{NodeId, NodeSet, PageNo};
 
 use super::copies::Copies;
 use super::counters::Counters;
@@ -30,6 +30,9 @@ pub struct PageEngine {
     pub(super) straddle: Straddle,
     pub(super) streams: Streams,
     pub(super) copies: Copies,
+    /// At the home: nodes that gave a page up while the home was taking it from them, until the
+    /// home grants it to them. What took it may reach them at any time until then.
+    pub(super) crossing: BTreeMap<PageNo, NodeSet>,
     /// How many pages of each discard are still to be done.
     pub(super) discards: BTreeMap<u64, u32>,
     pub(super) counters: Counters,
@@ -48,6 +51,7 @@ impl PageEngine {
             straddle: Straddle::default(),
             streams: Streams::default(),
             copies: Copies::default(),
+            crossing: BTreeMap::new(),
             discards: BTreeMap::new(),
             counters: Counters::default(),
         }
@@ -192,6 +196,14 @@ impl PageEngine {
             Message::PageInvalidate { first, count } => {
                 self.on_revoke(now_ns, from, first, count, Revoke::Drop, out)
             }
+            Message::PagePass { first, count, exclusive, to } => {
+                self.check_receiver(from, first, to)?;
+                self.on_revoke(now_ns, from, first, count, Revoke::Pass { to, exclusive }, out)
+            }
+            Message::PagePassed { first, count, writable } => {
+                self.on_passed(now_ns, from, first, count, writable, out)
+            }
+            Message::PageInstalled { first, count } => self.on_installed(now_ns, from, first, count, out),
             Message::PageEvict { first, count, exclusive } => {
                 self.on_evict(now_ns, from, first, count, exclusive, out)
             }
@@ -314,6 +326,7 @@ impl PartialEq for PageEngine {
             && self.straddle == other.straddle
             && self.streams == other.streams
             && self.copies == other.copies
+            && self.crossing == other.crossing
             && self.discards == other.discards
     }
 }
@@ -329,6 +342,7 @@ impl Hash for PageEngine {
         self.straddle.hash(state);
         self.streams.hash(state);
         self.copies.hash(state);
+        self.crossing.hash(state);
         self.discards.hash(state);
     }
 }

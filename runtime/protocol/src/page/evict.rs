@@ -133,6 +133,9 @@ impl PageEngine {
         let pages = || (0..u64::from(count)).map(|offset| first.plus(offset));
         for page in pages() {
             let held = match self.own(page).directory {
+                Directory::Exclusive(owner) if self.is_passed(page) => {
+                    !exclusive && owner != from && self.passed_to(page).is_some_and(|(to, _)| to == from)
+                }
                 Directory::Exclusive(owner) => exclusive && owner == from,
                 Directory::Shared(sharers) => !exclusive && from != self.config.me && sharers.contains(from),
             };
@@ -144,17 +147,28 @@ impl PageEngine {
         let mut answered = Vec::new();
         let mut runs: Vec<Run<()>> = Vec::new();
         for page in pages() {
-            let (mut last, mut discards) = (false, false);
+            let (mut crosses, mut last, mut discards, mut passed) = (false, false, false, false);
             if let Some(busy) = self.busy.get_mut(&page) {
                 match &mut busy.phase {
-                    Phase::Return(owner) => last = *owner == from,
+                    Phase::Return(owner) | Phase::Pass(owner) => {
+                        last = *owner == from;
+                        crosses = last;
+                    }
                     Phase::Acks(left) | Phase::Discard(left) if left.contains(from) => {
                         *left = left.without(from);
                         last = left.is_empty();
+                        crosses = true;
                     }
-                    Phase::Acks(_) | Phase::Discard(_) | Phase::Residence => {}
+                    Phase::Passed { held, .. } => {
+                        *held = false;
+                        passed = true;
+                    }
+                    Phase::Acks(_) | Phase::Discard(_) | Phase::Residence | Phase::Installed => {}
                 }
                 discards = matches!(busy.phase, Phase::Discard(_));
+            }
+            if crosses {
+                self.note_crossing(page, from);
             }
             if last {
                 answered.push(page);
@@ -163,7 +177,7 @@ impl PageEngine {
             let entry = self.own_mut(page);
             if let Directory::Shared(sharers) = &mut entry.directory {
                 *sharers = sharers.without(from);
-            } else if !discards {
+            } else if !discards && !passed {
                 entry.directory = Directory::Exclusive(me);
                 entry.local = Local::Writable;
                 gather(&mut runs, page, ());

@@ -113,6 +113,10 @@ impl PageEngine {
         let Some(phase) = self.in_the_way(page, request)? else {
             return Ok(self.finish(now_ns, page, request, out));
         };
+        let phase = self.way(page, request, phase);
+        if matches!(phase, Phase::Return(_)) && request.from != self.config.me {
+            self.counters.passes_avoided += 1;
+        }
         self.take_back(page, request, &phase, out);
         Ok(Some(phase))
     }
@@ -189,6 +193,7 @@ impl PageEngine {
         }
         self.protect_writable(first, count, out);
         for page in pages(first, count) {
+            self.pushes_out(page, to);
             let entry = self.own_mut(page);
             if writable {
                 entry.local = Local::Absent;

@@ -7,12 +7,13 @@
 //! | directory | read by r | write by r |
 //! |---|---|---|
 //! | `Exclusive(home)` | protect own copy, grant: `Shared{home, r}` | protect, grant, unmap: `Exclusive(r)` |
-//! | `Exclusive(k)` | fetch from k (k keeps a read-only copy), install at home, grant: `Shared{home, k, r}` | fetch from k (k keeps nothing), pass on: `Exclusive(r)` |
+//! | `Exclusive(k)` | k passes it to r and home, keeps a read-only copy: `Shared{home, k, r}` | k passes it to r, keeps nothing: `Exclusive(r)` |
 //! | `Shared(set)` | grant: `Shared(set + r)` | invalidate all but r and home, take own copy, grant (without bytes if r is in the set): `Exclusive(r)` |
 //!
-//! `Shared` always contains the home: whenever a page is shared, the home has its bytes.
+//! `Shared` always contains the home: whenever a page is shared, the home has its bytes. When the
+//! home is itself r, k gives the page back to it.
 //!
-//! # Why no acknowledgement of installs is needed
+//! # Why a grant needs no acknowledgement
 //! PAGE-3 asks that a page stays busy until the requester has installed it. Messages from the
 //! home to one node arrive in the order in which they were sent (XPORT-1), and a node installs
 //! a grant in the very step that receives it. So a `PageFetch` or `PageInvalidate` that the
@@ -22,6 +23,9 @@
 //! directory never names less than what a node holds, a requester never is in the directory
 //! for what it asks (a sharer that asks to write apart), no request needs to be refused and
 //! none crosses a grant of the same page. The model in `tests/model_page.rs` checks this.
+//!
+//! What k passes to r does not come by that channel; there r says that it has installed the
+//! page, and the home waits for that (see `pass`).
 //!
 //! # Evictions (PAGE-3)
 //! A node that holds more foreign pages than `copies_max` gives up those that came first:
@@ -66,6 +70,7 @@ mod engine;
 mod evict;
 mod home;
 mod io;
+mod pass;
 mod residence;
 mod runs;
 mod straddle;
@@ -87,3 +92,5 @@ mod tests;
 mod tests_ahead;
 #[cfg(test)]
 mod tests_give_up;
+#[cfg(test)]
+mod tests_pass;

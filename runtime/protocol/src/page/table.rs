@@ -58,6 +58,25 @@ pub(super) enum Revoke {
     Take,
     /// `PageInvalidate`: drop a read-only copy.
     Drop,
+    /// `PagePass`: give the bytes to `to`; unless `exclusive` to the home as well, and keep a
+    /// read-only copy.
+    Pass { to: NodeId, exclusive: bool },
+}
+
+impl Revoke {
+    /// How the pages are taken that cannot go with the first one of a message.
+    pub(super) fn behind(self) -> Revoke {
+        match self {
+            Revoke::Pass { exclusive: true, .. } => Revoke::Take,
+            Revoke::Pass { exclusive: false, .. } => Revoke::Share,
+            other => other,
+        }
+    }
+
+    /// Whether this node keeps a copy that its threads can read.
+    pub(super) fn keeps(self) -> bool {
+        matches!(self, Revoke::Share | Revoke::Pass { exclusive: false, .. })
+    }
 }
 
 /// Everything a node knows about one page, apart from the request being served at home.

@@ -142,33 +142,6 @@ fn home_upgrades_its_own_copy() {
 }
 
 #[test]
-fn a_read_of_three_nodes_passes_through_home() {
-    let p = page(0, 3);
-    let mut home = engine(1);
-    reach(&mut home, 0, got(1, request(p, 1, true)));
-    let fetch = Message::PageFetch { first: p, count: 1, exclusive: false };
-    row(&mut home, 0, got(2, request(p, 1, false)), &[send(1, fetch, Body::None)]);
-    let passed = [
-        Output::Install { first: p, count: 1, writable: false, skip: 0 },
-        send(2, grant(p, 1, false), Body::Received),
-    ];
-    row(&mut home, 0, got(1, Message::PageReturn { first: p, count: 1, exclusive: false }), &passed);
-    assert_eq!((home.local(p), home.directory(p)), (Local::ReadOnly, shared([0, 1, 2])));
-}
-
-#[test]
-fn a_write_of_three_nodes_does_not_stop_at_home() {
-    let p = page(0, 3);
-    let mut home = engine(1);
-    reach(&mut home, 0, got(1, request(p, 1, true)));
-    let fetch = Message::PageFetch { first: p, count: 1, exclusive: true };
-    row(&mut home, 0, got(2, request(p, 1, true)), &[send(1, fetch, Body::None)]);
-    let passed = [send(2, grant(p, 1, true), Body::Received)];
-    row(&mut home, 0, got(1, Message::PageReturn { first: p, count: 1, exclusive: true }), &passed);
-    assert_eq!((home.local(p), home.directory(p)), (Local::Absent, exclusive(2)));
-}
-
-#[test]
 fn home_decides_between_bytes_and_upgrade() {
     let p = page(0, 3);
     let unmap = Output::Unmap { first: p, count: 1 };
@@ -192,19 +165,19 @@ fn requests_for_a_busy_page_are_served_in_order() {
     let mut home = engine(1);
     reach(&mut home, 0, got(1, request(p, 1, true)));
     let fetch = |exclusive| Message::PageFetch { first: p, count: 1, exclusive };
-    row(&mut home, 0, got(2, request(p, 1, true)), &[send(1, fetch(true), Body::None)]);
-    row(&mut home, 0, got(3, request(p, 1, false)), &[]);
-    row(&mut home, 0, fault(p, false), &[]);
-    let next = [send(2, grant(p, 1, true), Body::Received), send(2, fetch(false), Body::None)];
-    row(&mut home, 0, got(1, Message::PageReturn { first: p, count: 1, exclusive: true }), &next);
-    let last = [
-        Output::Install { first: p, count: 1, writable: false, skip: 0 },
-        send(3, grant(p, 1, false), Body::Received),
-        Output::Resolve { page: p, writable: false },
+    row(&mut home, 0, fault(p, true), &[send(1, fetch(true), Body::None)]);
+    row(&mut home, 0, got(3, request(p, 1, true)), &[]);
+    row(&mut home, 0, got(2, request(p, 1, false)), &[]);
+    let back = got(1, Message::PageReturn { first: p, count: 1, exclusive: true });
+    row(&mut home, 0, back, &[Output::Install { first: p, count: 1, writable: true, skip: 0 }]);
+    let given = [
+        Output::Protect { first: p, count: 1 },
+        send(3, grant(p, 1, true), Body::Pages),
+        Output::Unmap { first: p, count: 1 },
+        send(3, Message::PagePass { first: p, count: 1, exclusive: false, to: NodeId(2) }, Body::None),
     ];
-    row(&mut home, 0, got(2, Message::PageReturn { first: p, count: 1, exclusive: false }), &last);
-    assert_eq!(home.directory(p), shared([0, 2, 3]));
-    assert!(home.is_idle());
+    row(&mut home, RESIDENCE, Input::Tick, &given);
+    assert_eq!(home.directory(p), exclusive(3));
 }
 
 #[test]

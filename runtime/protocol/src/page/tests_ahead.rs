@@ -1,6 +1,6 @@
 //! Tables of ranges that come home together.
 
-use dstd_addr::PageNo;
+use dstd_addr::{NodeId, PageNo};
 
 use super::tests::{
     RESIDENCE, bounded, exclusive, fault, got, grant, page, reach, request, row, send, shared, upgrade,
@@ -14,6 +14,14 @@ fn fetch(first: PageNo, count: u16, exclusive: bool) -> Message {
 
 fn back(first: PageNo, count: u16, exclusive: bool) -> Message {
     Message::PageReturn { first, count, exclusive }
+}
+
+fn pass(first: PageNo, count: u16, exclusive: bool, to: u16) -> Message {
+    Message::PagePass { first, count, exclusive, to: NodeId(to) }
+}
+
+fn installed(first: PageNo, count: u16) -> Message {
+    Message::PageInstalled { first, count }
 }
 
 fn invalidate(first: PageNo, count: u16) -> Message {
@@ -88,14 +96,18 @@ fn a_walk_of_the_home_over_lent_pages_invalidates_ranges() {
 }
 
 #[test]
-fn a_window_of_another_node_is_fetched_and_granted_whole() {
+fn a_window_of_another_node_is_passed_whole() {
     for write in [false, true] {
         let mut home = given_away();
-        let asked = [send(1, fetch(own(2), 3, write), Body::None)];
+        let asked = [send(1, pass(own(2), 3, write, 2), Body::None)];
         row(&mut home, 0, got(2, request(own(2), 3, write)), &asked);
-        let granted = send(2, grant(own(2), 3, write), Body::Received);
-        let outputs = if write { vec![granted] } else { vec![install(own(2), 3, false), granted] };
-        row(&mut home, 0, got(1, back(own(2), 3, write)), &outputs);
+        if !write {
+            let passed = Message::PagePassed { first: own(2), count: 3, writable: false };
+            row(&mut home, 0, got(1, passed), &[install(own(2), 3, false)]);
+        }
+        assert!((2..5).all(|index| home.is_busy(own(index))));
+        row(&mut home, 0, got(2, installed(own(2), 3)), &[]);
+        assert!(home.is_idle());
         let directory = if write { exclusive(2) } else { shared([0, 1, 2]) };
         assert!((2..5).all(|index| home.directory(own(index)) == directory));
         assert_eq!(home.directory(own(5)), exclusive(1));
@@ -118,23 +130,25 @@ fn answers_that_come_apart_are_granted_as_far_as_they_go() {
     // The first page alone: the rest is at home when it is asked for again.
     let mut home = given_away();
     reach(&mut home, 0, got(2, request(own(0), 4, true)));
-    row(&mut home, 0, got(1, back(own(0), 1, true)), &[send(2, grant(own(0), 1, true), Body::Received)]);
+    row(&mut home, 0, got(2, installed(own(0), 1)), &[]);
     row(&mut home, 0, got(2, request(own(1), 3, true)), &[]);
-    let passed = [
+    let granted = [
         install(own(1), 3, true),
         Output::Protect { first: own(1), count: 3 },
         send(2, grant(own(1), 3, true), Body::Pages),
         Output::Unmap { first: own(1), count: 3 },
     ];
-    row(&mut home, 0, got(1, back(own(1), 3, true)), &passed);
+    row(&mut home, 0, got(1, back(own(1), 3, true)), &granted);
 
     // The rest first: it waits at home for nobody.
     let mut home = given_away();
     reach(&mut home, 0, got(2, request(own(0), 3, false)));
     row(&mut home, 0, got(1, back(own(1), 2, false)), &[install(own(1), 2, false)]);
     row(&mut home, 0, got(3, request(own(2), 1, false)), &[send(3, grant(own(2), 1, false), Body::Pages)]);
-    let first = [install(own(0), 1, false), send(2, grant(own(0), 1, false), Body::Received)];
-    row(&mut home, 0, got(1, back(own(0), 1, false)), &first);
+    row(&mut home, 0, got(2, installed(own(0), 1)), &[]);
+    let passed = Message::PagePassed { first: own(0), count: 1, writable: false };
+    row(&mut home, 0, got(1, passed), &[install(own(0), 1, false)]);
+    assert_eq!(home.directory(own(0)), shared([0, 1, 2]));
     assert_eq!([1, 2].map(|index| home.directory(own(index))), [shared([0, 1]), shared([0, 1, 3])]);
 }
 
@@ -194,14 +208,30 @@ fn a_holder_answers_a_range_at_once_apart_from_pages_in_residence() {
 fn answers_to_what_was_not_asked_together_are_refused() {
     let mut home = given_away();
     // Two requests, not one with a page ahead.
-    reach(&mut home, 0, got(2, request(own(0), 1, true)));
-    reach(&mut home, 0, got(3, request(own(1), 1, true)));
-    let refused = home.step(0, got(1, back(own(0), 2, true)), &mut Vec::new());
+    reach(&mut home, 0, fault(own(0), true));
+    reach(&mut home, 0, fault(own(4), true));
+    reach(&mut home, 0, got(2, request(own(5), 2, true)));
+    let unasked = |page, kind| Err(Violation::Unasked { from: NodeId(1), page, kind });
     let kind = crate::MessageKind::PageReturn;
-    assert_eq!(refused, Err(Violation::Unasked { from: dstd_addr::NodeId(1), page: own(1), kind }));
+    assert_eq!(home.clone().step(0, got(1, back(own(4), 2, true)), &mut Vec::new()), unasked(own(5), kind));
+    // What goes to another node does not come home.
+    assert_eq!(home.clone().step(0, got(1, back(own(5), 1, true)), &mut Vec::new()), unasked(own(5), kind));
     let mut home = lent(&[1]);
     reach(&mut home, 0, got(2, request(own(0), 2, true)));
     let refused = home.step(0, got(1, invalidated(own(0), 3)), &mut Vec::new());
     let kind = crate::MessageKind::PageInvalidated;
-    assert_eq!(refused, Err(Violation::Unasked { from: dstd_addr::NodeId(1), page: own(2), kind }));
+    assert_eq!(refused, unasked(own(2), kind));
+}
+
+#[test]
+fn what_waits_for_a_page_that_is_taken_ahead_waits_on() {
+    let mut home = given_away();
+    reach(&mut home, 0, got(2, request(own(0), 2, true)));
+    // Node 3 waits for the first page and one behind it, node 1 for the second.
+    reach(&mut home, 0, got(3, request(own(0), 2, true)));
+    reach(&mut home, 0, got(1, request(own(1), 1, true)));
+    row(&mut home, 0, got(2, installed(own(0), 2)), &[send(2, pass(own(0), 2, true, 3), Body::None)]);
+    let next = send(3, pass(own(1), 1, true, 1), Body::None);
+    row(&mut home, 0, got(3, installed(own(0), 2)), &[next]);
+    assert_eq!([0, 1].map(|index| home.directory(own(index))), [exclusive(3); 2]);
 }

@@ -133,6 +133,7 @@ fn a_revocation_that_crossed_an_eviction_is_not_answered() {
         (false, Message::PageInvalidate { first: page(1, 1), count: 1 }),
         (true, Message::PageFetch { first: page(1, 1), count: 1, exclusive: false }),
         (true, Message::PageFetch { first: page(1, 1), count: 1, exclusive: true }),
+        (true, Message::PagePass { first: page(1, 1), count: 1, exclusive: true, to: NodeId(2) }),
         (true, discard(page(1, 1), 1)),
         (false, discard(page(1, 1), 1)),
     ] {
@@ -246,8 +247,8 @@ fn a_discard_waits_for_the_request_before_it_and_takes_evictions_for_answers() {
     reach(&mut home, 0, got(1, request(p, 1, true)));
     reach(&mut home, 0, got(2, request(p, 1, true)));
     row(&mut home, 0, Input::Discard { first: p, count: 1, token: 1 }, &[]);
-    let passed = [send(2, grant(p, 1, true), Body::Received), send(2, discard(p, 1), Body::None)];
-    row(&mut home, 0, got(1, Message::PageReturn { first: p, count: 1, exclusive: true }), &passed);
+    let installed = got(2, Message::PageInstalled { first: p, count: 1 });
+    row(&mut home, 0, installed, &[send(2, discard(p, 1), Body::None)]);
     // The bytes that the eviction brings are not installed.
     let done = [Output::Fresh { first: p, count: 1 }, Output::Discarded { token: 1 }];
     row(&mut home, 0, got(2, evict(p, 1, true)), &done);
@@ -318,7 +319,8 @@ fn random_messages_are_taken_or_refused() {
             };
             let count = if below(30) == 0 { below(1 << 16) as u16 } else { 1 + below(3) as u16 };
             let (one, two, node) = (below(2) == 0, below(4) == 0, below(4) as u16);
-            let input = match below(12) {
+            let to = NodeId(below(5) as u16);
+            let input = match below(15) {
                 0 | 1 => fault(first, one),
                 2 => Input::Tick,
                 3 => Input::Discard { first, count: count.into(), token: now_ns },
@@ -327,6 +329,9 @@ fn random_messages_are_taken_or_refused() {
                 8 => got(node, Message::PageFetch { first, count, exclusive: one }),
                 9 => got(node, evict(first, count, one)),
                 10 => got(node, if one { discard(first, count) } else { discarded(first, count) }),
+                11 => got(node, Message::PagePass { first, count, exclusive: one, to }),
+                12 => got(node, Message::PagePassed { first, count, writable: one }),
+                13 => got(node, Message::PageInstalled { first, count }),
                 _ if one => got(node, Message::PageReturn { first, count, exclusive: two }),
                 _ if two => got(node, Message::PageInvalidate { first, count }),
                 _ => got(node, Message::PageInvalidated { first, count }),

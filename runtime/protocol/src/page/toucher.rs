@@ -57,7 +57,21 @@ impl PageEngine {
     ) -> Result<(), Violation> {
         let kind = MessageKind::PageGrant;
         self.check_foreign(from, first, kind)?;
-        let asked = self.table.get(first, from).asked;
+        self.install(now_ns, (from, from), first, count, (writable, upgrade), out)
+    }
+
+    /// What `home` was asked for has come from it or, by its order, from another node.
+    pub(super) fn install(
+        &mut self,
+        now_ns: u64,
+        (from, home): (NodeId, NodeId),
+        first: PageNo,
+        count: u16,
+        (writable, upgrade): (bool, bool),
+        out: &mut Vec<Output>,
+    ) -> Result<(), Violation> {
+        let kind = if from == home { MessageKind::PageGrant } else { MessageKind::PagePassed };
+        let asked = self.table.get(first, home).asked;
         if asked == 0 {
             return Err(Violation::Unasked { from, page: first, kind });
         }
@@ -67,23 +81,28 @@ impl PageEngine {
         let before = if upgrade { Local::ReadOnly } else { Local::Absent };
         for offset in 0..u64::from(count) {
             let page = first.plus(offset);
-            let entry = self.table.get(page, from);
+            let entry = self.table.get(page, home);
             let fits = entry.local == before && entry.pending == Some(Access::new(writable));
             if !fits || (upgrade && !writable) {
                 return Err(Violation::Unasked { from, page, kind });
             }
         }
-        self.table.get_mut(first, from).asked = 0;
+        self.table.get_mut(first, home).asked = 0;
         if !upgrade {
             self.make_room(now_ns, usize::from(count), out);
         }
-        self.take_in(now_ns, from, first, count, writable);
+        self.take_in(now_ns, home, first, count, writable);
         out.push(if upgrade {
             Output::Upgrade { first, count }
         } else {
             Output::Install { first, count, writable, skip: 0 }
         });
-        self.release(from, first.plus(u64::from(count)), asked - count, out);
+        if from != home {
+            // Before what the threads of this node want next.
+            let message = Message::PageInstalled { first, count };
+            out.push(Output::Send { to: home, message, body: Body::None });
+        }
+        self.release(home, first.plus(u64::from(count)), asked - count, out);
         Ok(())
     }
 
@@ -140,6 +159,7 @@ impl PageEngine {
     ) -> Result<(), Violation> {
         let (kind, held) = match revoke {
             Revoke::Share | Revoke::Take => (MessageKind::PageFetch, Local::Writable),
+            Revoke::Pass { .. } => (MessageKind::PagePass, Local::Writable),
             Revoke::Drop => (MessageKind::PageInvalidate, Local::ReadOnly),
         };
         if count == 0 || count > WINDOW_PAGES_MAX {
@@ -155,18 +175,20 @@ impl PageEngine {
             if entry.local != held || entry.revoke.is_some() {
                 return Err(Violation::NotHeld { from, page, kind });
             }
+            let by_itself = if page == first { revoke } else { revoke.behind() };
             if now_ns < entry.until_ns {
-                self.table.get_mut(page, from).revoke = Some(revoke);
+                self.table.get_mut(page, from).revoke = Some(by_itself);
                 self.residence.hold(entry.until_ns, page);
                 self.counters.residence_waits += 1;
             } else if self.stays_longer(now_ns, page) {
-                self.table.get_mut(page, from).revoke = Some(revoke);
+                self.table.get_mut(page, from).revoke = Some(by_itself);
             } else {
                 gather(&mut runs, page, self.config.layout.kind(page.addr().0));
             }
         }
-        for Run { first, count, .. } in runs {
-            self.give_back(from, first, count, revoke, out);
+        for Run { first: start, count, .. } in runs {
+            let revoke = if start == first { revoke } else { revoke.behind() };
+            self.give_back(from, start, count, revoke, out);
         }
         Ok(())
     }
@@ -186,8 +208,8 @@ impl PageEngine {
     fn give_back(&mut self, home: NodeId, first: PageNo, count: u16, revoke: Revoke, out: &mut Vec<Output>) {
         for page in (0..u64::from(count)).map(|offset| first.plus(offset)) {
             let entry = self.table.get_mut(page, home);
-            entry.local = if revoke == Revoke::Share { Local::ReadOnly } else { Local::Absent };
-            if revoke != Revoke::Share {
+            entry.local = if revoke.keeps() { Local::ReadOnly } else { Local::Absent };
+            if !revoke.keeps() {
                 self.copies.gone();
             }
         }
@@ -197,10 +219,14 @@ impl PageEngine {
             out.extend([unmap, Output::Send { to: home, message, body: Body::None }]);
             return;
         }
-        let message = Message::PageReturn { first, count, exclusive: revoke == Revoke::Take };
         out.push(Output::Protect { first, count });
-        out.push(Output::Send { to: home, message, body: Body::Pages });
-        if revoke == Revoke::Take {
+        if let Revoke::Pass { to, exclusive } = revoke {
+            self.pass(home, to, first, count, exclusive, out);
+        } else {
+            let message = Message::PageReturn { first, count, exclusive: revoke == Revoke::Take };
+            out.push(Output::Send { to: home, message, body: Body::Pages });
+        }
+        if !revoke.keeps() {
             out.push(unmap);
         }
     }

@@ -64,6 +64,15 @@ pub enum Violation {
         /// The page.
         page: PageNo,
     },
+    /// Pages are to be passed to a node that cannot have asked for them.
+    Astray {
+        /// The sender.
+        from: NodeId,
+        /// The first page.
+        page: PageNo,
+        /// To whom.
+        to: NodeId,
+    },
     /// A revocation of a right that this node does not have.
     NotHeld {
         /// The sender.
@@ -98,6 +107,9 @@ impl fmt::Display for Violation {
             }
             Violation::Repeated { from, page } => {
                 write!(f, "page protocol: node {from} asked for {page:?}, which it has or waits for")
+            }
+            Violation::Astray { from, page, to } => {
+                write!(f, "page protocol: node {from} wants {page:?} passed to node {to}")
             }
             Violation::NotHeld { from, page, kind } => {
                 write!(

@@ -217,7 +217,8 @@ impl World {
                     (Body::Pages, Message::PageGrant { first, count, .. }) => {
                         memory.read_out(first, count)?
                     }
-                    (Body::Pages, Message::PageReturn { first, count, .. }) => {
+                    (Body::Pages, Message::PageReturn { first, count, .. })
+                    | (Body::Pages, Message::PagePassed { first, count, .. }) => {
                         memory.read_out(first, count)?
                     }
                     (Body::Pages, Message::PageEvict { first, count, exclusive: true }) => {

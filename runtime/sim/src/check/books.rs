@@ -48,8 +48,11 @@ impl Books {
         for kind in MessageKind::ALL {
             equal(kind.name(), self.sent[kind as usize], self.arrived[kind as usize])?;
         }
+        // A request is answered by its home, or by the owner of the page.
+        let answered =
+            self.sent[MessageKind::PageGrant as usize] + self.sent[MessageKind::PageInstalled as usize];
+        equal("page requests", self.sent[MessageKind::PageRequest as usize], answered)?;
         for (question, answer) in [
-            (MessageKind::PageRequest, MessageKind::PageGrant),
             (MessageKind::FutexWait, MessageKind::FutexArmed),
             (MessageKind::FutexCancel, MessageKind::FutexCancelled),
             (MessageKind::FutexWake, MessageKind::FutexWakeDone),
@@ -69,12 +72,23 @@ impl Books {
         equal("faults", self.faults, faults)?;
         // A revocation is answered by its answer, or by the eviction that it crossed.
         let named = |kind: MessageKind| self.named[kind as usize];
-        let asked = [MessageKind::PageFetch, MessageKind::PageInvalidate, MessageKind::PageDiscard];
-        let told = [MessageKind::PageReturn, MessageKind::PageInvalidated, MessageKind::PageDiscarded];
+        let asked = [
+            MessageKind::PageFetch,
+            MessageKind::PagePass,
+            MessageKind::PageInvalidate,
+            MessageKind::PageDiscard,
+        ];
+        let told = [
+            MessageKind::PageReturn,
+            MessageKind::PageInstalled,
+            MessageKind::PageInvalidated,
+            MessageKind::PageDiscarded,
+        ];
         let answers = told.map(named).iter().sum::<u64>() + pages.evictions_crossed;
         equal("answers to revocations", asked.map(named).iter().sum(), answers)?;
         equal("evictions", named(MessageKind::PageEvict), pages.evictions)?;
         equal("fetches", self.sent[MessageKind::PageFetch as usize], pages.fetches)?;
+        equal("passes", self.sent[MessageKind::PagePass as usize], pages.passes)?;
         equal("invalidations", self.sent[MessageKind::PageInvalidate as usize], pages.invalidations)
     }
 
@@ -91,6 +105,8 @@ impl Books {
         sum.requests_queued += counters.requests_queued;
         sum.taken_ahead += counters.taken_ahead;
         sum.fetches += counters.fetches;
+        sum.passes += counters.passes;
+        sum.passes_avoided += counters.passes_avoided;
         sum.invalidations += counters.invalidations;
         sum.evictions += counters.evictions;
         sum.evictions_crossed += counters.evictions_crossed;

@@ -22,6 +22,7 @@ impl World {
             Effect::Page(output, received) => self.carry_out_page(node, output, &received),
             Effect::Futex(output) => self.carry_out_futex(node, output),
             Effect::LateUnmap { first, count } => self.map(node, first, count, Memory::unmap),
+            Effect::Flush => self.flush(node),
         }
     }
 
@@ -179,6 +180,16 @@ impl World {
             Message::PageDiscarded { first, .. } if self.forged.remove(&(from, first)) => {
                 self.forged_and_sent.insert((from, first));
             }
+            Message::PagePassed { first, count, .. }
+                if self.pages[to.index()].directory(first).is_none()
+                    && self.sabotages(Sabotage::ForgeInstalled) =>
+            {
+                self.forged_and_sent.insert((to, first));
+                let home = self.pages[to.index()].config().layout.home(first).unwrap_or(from);
+                let message = Message::PageInstalled { first, count };
+                self.deliver(to, home, Envelope { message, body: Rc::default() });
+            }
+            Message::PageInstalled { first, .. } if self.forged_and_sent.remove(&(from, first)) => return,
             Message::PageInvalidate { first, count } if self.sabotages(Sabotage::ForgeAck) => {
                 self.forged.extend(pages(first, count).map(|page| (to, page)));
                 let message = Message::PageInvalidated { first, count };
@@ -199,6 +210,10 @@ impl World {
             }
             _ => {}
         }
+        self.deliver(from, to, envelope);
+    }
+
+    fn deliver(&mut self, from: NodeId, to: NodeId, envelope: Envelope) {
         let arrival = self.network.send(self.now, from, to, envelope, &mut self.rng);
         self.after(arrival - self.now, Event::Arrive { from, to });
         if self.sabotages(Sabotage::Overtake) {

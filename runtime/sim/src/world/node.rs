@@ -32,6 +32,8 @@ pub(super) enum Effect {
         first: PageNo,
         count: u16,
     },
+    /// The messages of a step leave although more is to be done.
+    Flush,
 }
 
 pub(crate) struct Node {
@@ -222,7 +224,12 @@ impl World {
                     .map_err(|broken| Broken::new(Rule::SingleWriter, broken.to_string()))?;
             }
         }
-        self.node(node).effects.extend(out.into_iter().map(|output| Effect::Page(output, Rc::clone(&body))));
+        let early = out.iter().any(passes_pages) && self.sabotages(Sabotage::PassEarly);
+        let (first, rest): (Vec<_>, Vec<_>) =
+            out.into_iter().partition(|output| early && passes_pages(output));
+        let effect = |output| Effect::Page(output, Rc::clone(&body));
+        let effects = first.into_iter().map(effect).chain(early.then_some(Effect::Flush));
+        self.node(node).effects.extend(effects.chain(rest.into_iter().map(effect)));
         Ok(())
     }
 
@@ -251,6 +258,11 @@ impl World {
         self.node(node).effects.extend(out.into_iter().map(Effect::Futex));
         Ok(())
     }
+}
+
+/// Whether an owner sends pages to somebody else.
+fn passes_pages(output: &page::Output) -> bool {
+    matches!(output, page::Output::Send { message: Message::PagePassed { .. }, .. })
 }
 
 /// The pages that an output is about.
