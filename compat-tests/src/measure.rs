@@ -58,10 +58,23 @@ const OPERATIONS: &[Operation] = &[
     ("file", "write 1 MiB to a file", |last| writes(last, 1 << 20)),
 ];
 
+/// What takes three nodes: pages whose home is the second one, with the last one as their owner.
+const OF_THIRDS: &[Operation] = &[
+    ("third_read", "read a page that a third node wrote", |last| {
+        let pages = of_a_third(last);
+        touch(|at| assert_eq!(black_box(&pages)[at], 2))
+    }),
+    ("third_write", "write a page that a third node wrote", |last| {
+        let mut pages = of_a_third(last);
+        touch(|at| pages[at] = black_box(3))
+    }),
+];
+
 fn main() {
     let last = place::nodes().next_back().expect("there is a first node");
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    for (word, name, measured) in OPERATIONS {
+    let of_thirds = if place::nodes().len() > 2 { OF_THIRDS } else { &[] };
+    for (word, name, measured) in OPERATIONS.iter().chain(of_thirds) {
         if wanted.is_empty() || wanted.iter().any(|wanted| wanted == word) {
             report(name, measured(last));
         }
@@ -105,6 +118,16 @@ fn repeat(mut operation: impl FnMut()) -> Vec<f64> {
 /// Times the first access to each page, in an order that is not sequential.
 fn touch(mut access: impl FnMut(usize)) -> Vec<f64> {
     (0..PAGES).map(|i| timed(|| access(i * STRIDE % PAGES * PAGE_WORDS))).collect()
+}
+
+/// Pages of the second node that `owner` has written.
+fn of_a_third(owner: NodeId) -> Vec<u64> {
+    let home = place::nodes().nth(1).expect("there are three nodes");
+    let mut pages = place::call(home, || vec![0_u64; PAGES * PAGE_WORDS]);
+    place::call(owner, move || {
+        pages.fill(2);
+        pages
+    })
 }
 
 fn timed(operation: impl FnOnce()) -> f64 {

@@ -45,6 +45,7 @@ mod signals;
 mod stacks;
 mod statics;
 mod stops;
+mod third;
 mod thread_memory;
 mod threads;
 mod waiting;
@@ -85,6 +86,7 @@ const SCENARIOS: &[(&str, Run)] = &[
     ("statics_apart", apart::statics_apart),
     ("false_sharing", contention::false_sharing),
     ("two_pages", contention::two_pages),
+    ("three_parties", third::parties),
     ("foreign_drops", drops::foreign_drops),
     ("drop_glue", drops::drop_glue),
     ("grow", drops::grow),

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::harness::{Run, Scratch, direct, kill, program, scenario};
+use crate::harness::{Run, Scratch, direct, kill, over, program, scenario};
 
 const KEYS: &[&str] =
     &["schema", "job", "program", "args", "transport", "engine", "mode", "wall_s", "exit", "nodes"];
@@ -125,6 +125,36 @@ fn of_a_run_that_loses_a_node() {
     assert_eq!((&report["exit"]["code"], &report["exit"]["node"]), (&Value::from(137), &Value::from(1)));
     assert_eq!(report["nodes"][1]["pid"], pid.expect("it says so"));
     assert!(number(&report["nodes"][0]["threads_run"]) > 0);
+}
+
+/// A page that its home has given to a third node: three messages one after the other, and what keeps the home informed.
+#[test]
+fn of_pages_of_three_parties() {
+    const KINDS: [&str; 9] = [
+        "page_request",
+        "page_grant",
+        "page_pass",
+        "page_passed",
+        "page_installed",
+        "page_invalidate",
+        "page_invalidated",
+        "page_fetch",
+        "page_return",
+    ];
+    let sent = |transport: &str, pages: &str| {
+        let run = over(transport, 3, "three_parties").variable("DSTD_WINDOW", "1").argument(pages);
+        let report = report(run, 3, 0);
+        let nodes = report["nodes"].as_array().expect("a list");
+        KINDS.map(|kind| nodes.iter().map(|node| number(&node["sent"][kind]["messages"])).sum::<u64>())
+    };
+    for transport in ["tcp", "shm"] {
+        let (few, many) = (sent(transport, "20"), sent(transport, "270"));
+        let of_a_page: Vec<f64> =
+            many.iter().zip(few).map(|(many, few)| (many - few) as f64 / 250.0).collect();
+        // Node 2 writes: request, grant. Node 0 reads: request, pass, passed to it and to the home, installed. Node 2
+        // writes again: request, invalidate, invalidated, grant. Node 0 writes: request, pass, passed, installed.
+        assert_eq!(of_a_page, [4.0, 2.0, 2.0, 3.0, 2.0, 1.0, 1.0, 0.0, 0.0]);
+    }
 }
 
 /// A call on another node's descriptor is two messages: there and back.

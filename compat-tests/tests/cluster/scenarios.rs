@@ -36,7 +36,7 @@ scenarios! {
     mpsc_strings mpsc_boxes sync_channel disconnect
     slice_64mib foreign_stream main_locals nested_scopes
     statics_program statics_third statics_big statics_apart neighbours neighbours_apart
-    false_sharing two_pages foreign_drops drop_glue grow
+    false_sharing two_pages three_parties foreign_drops drop_glue grow
     println_order print_partial print_locked
     panic_payloads panic_poison panic_unwinds panic_scope
     thread_ids thread_names thread_local_drop thread_many thread_deep thread_once placement

@@ -37,12 +37,59 @@ const MODES: &[Mode] = &[
     Mode { name: "direct", options: &["--transport", "shm"], faults: None, transport: "shm" },
 ];
 
-/// What a row is called, what `measure` calls it, and which round trip it is compared with.
-const OPERATIONS: &[(&str, &str, RoundTrip)] = &[
-    ("read fault of 4 KiB", "read a page of another node", RoundTrip::Page),
-    ("write fault of 4 KiB", "write a page of another node", RoundTrip::Page),
-    ("spawn+join", "spawn and join", RoundTrip::Small),
+/// What is measured by one run of `measure`.
+struct Operation {
+    /// What its row is called.
+    name: &'static str,
+    /// What `measure` is told, and on how many nodes.
+    word: &'static str,
+    nodes: &'static str,
+    /// What `measure` calls it.
+    measured: &'static str,
+    /// What it is compared with.
+    round_trip: RoundTrip,
+}
+
+const OPERATIONS: &[Operation] = &[
+    Operation {
+        name: "read fault of 4 KiB",
+        word: "read",
+        nodes: "2",
+        measured: "read a page of another node",
+        round_trip: RoundTrip::Page,
+    },
+    Operation {
+        name: "write fault of 4 KiB",
+        word: "write",
+        nodes: "2",
+        measured: "write a page of another node",
+        round_trip: RoundTrip::Page,
+    },
+    Operation {
+        name: "spawn+join",
+        word: "spawn",
+        nodes: "2",
+        measured: "spawn and join",
+        round_trip: RoundTrip::Small,
+    },
+    Operation {
+        name: "read fault, page of a third node",
+        word: "third_read",
+        nodes: "3",
+        measured: "read a page that a third node wrote",
+        round_trip: RoundTrip::Page,
+    },
+    Operation {
+        name: "write fault, page of a third node",
+        word: "third_write",
+        nodes: "3",
+        measured: "write a page that a third node wrote",
+        round_trip: RoundTrip::Page,
+    },
 ];
+
+/// Operations that one run measures, by their nodes.
+const RUNS: &[&str] = &["2", "3"];
 
 /// Frames of a bare transport: a small one, answered by a small one or by a page.
 #[derive(Clone, Copy)]
@@ -59,16 +106,22 @@ pub(crate) fn run(arguments: &Arguments, rows: &mut Vec<Row>) -> Verdict {
     let mut round_trips = Vec::new();
     for _ in 0..arguments.number("--samples").unwrap_or(SAMPLES) {
         for (mode, samples) in MODES.iter().zip(&mut operations) {
-            let mut launch = Command::new(bin.join("dstd-launch"));
-            launch.envs(mode.faults.map(|faults| ("DSTD_FAULTS", faults)));
-            launch.args(["-n", "2"]).args(mode.options).arg("--").arg(bin.join("measure"));
-            let results = measured(launch.args(["spawn", "read", "write"]))?;
-            for ((_, wanted, _), samples) in OPERATIONS.iter().zip(samples) {
-                let result = results.iter().find(|(name, ..)| name == wanted);
-                let Some((_, [_, median, _], _)) = result else {
-                    return fail(format!("{launch:?} does not measure {wanted:?}"));
-                };
-                samples.push(*median);
+            for nodes in RUNS {
+                let of_run = || OPERATIONS.iter().filter(|operation| operation.nodes == *nodes);
+                let mut launch = Command::new(bin.join("dstd-launch"));
+                launch.envs(mode.faults.map(|faults| ("DSTD_FAULTS", faults)));
+                launch.args(["-n", nodes]).args(mode.options).arg("--").arg(bin.join("measure"));
+                let results = measured(launch.args(of_run().map(|operation| operation.word)))?;
+                for (operation, samples) in OPERATIONS.iter().zip(&mut *samples) {
+                    if operation.nodes != *nodes {
+                        continue;
+                    }
+                    let result = results.iter().find(|(name, ..)| name == operation.measured);
+                    let Some((_, [_, median, _], _)) = result else {
+                        return fail(format!("{launch:?} does not measure {:?}", operation.measured));
+                    };
+                    samples.push(*median);
+                }
             }
         }
         medians(Command::new(bin.join("examples/ping_pong")).args(["medians", ROUNDS]), &mut round_trips)?;
@@ -83,12 +136,13 @@ pub(crate) fn run(arguments: &Arguments, rows: &mut Vec<Row>) -> Verdict {
     for (mode, samples) in MODES.iter().zip(operations) {
         let words = mode.options.join(" ");
         let variable = mode.faults.map_or(String::new(), |faults| format!("DSTD_FAULTS={faults} "));
-        let command = format!(
-            "{variable}target/release/dstd-launch -n 2 {words} -- target/release/measure spawn read write"
-        );
-        for ((name, _, round_trip), samples) in OPERATIONS.iter().zip(samples) {
+        for (operation, samples) in OPERATIONS.iter().zip(samples) {
+            let Operation { name, word, nodes, .. } = operation;
+            let command = format!(
+                "{variable}target/release/dstd-launch -n {nodes} {words} -- target/release/measure {word}"
+            );
             let row = Row::of_samples(format!("{name}, {}", mode.name), samples, "us", &command);
-            let bare = rows[from..].iter().find(|row| row.name == round_trip.row(mode.transport));
+            let bare = rows[from..].iter().find(|row| row.name == operation.round_trip.row(mode.transport));
             let bare = bare.map_or(f64::NAN, |row| row.value);
             rows.push(row.beside("bare transport", bare));
         }
