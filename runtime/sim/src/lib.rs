@@ -21,6 +21,8 @@ mod rng;
 mod sabotage;
 mod world;
 
+use std::collections::BTreeMap;
+
 pub use dstd_protocol::MessageKind;
 pub use dstd_protocol::page::Counters;
 pub use failure::{Failure, Rule};
@@ -69,6 +71,9 @@ pub struct Summary {
     pub faults: u64,
     /// The most faults that one access took until it retired.
     pub worst_access: u32,
+    /// How many instructions over two pages retired, by the number of pages or rights to them
+    /// that had to come meanwhile.
+    pub straddles: BTreeMap<u32, u64>,
     /// Messages sent, by [`MessageKind`] in wire order.
     pub sent: [u64; MessageKind::ALL.len()],
     /// What the page engines counted, over all nodes.

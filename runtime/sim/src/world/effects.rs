@@ -70,18 +70,18 @@ impl World {
                     memory.install(page, &image, writable)
                 })?;
                 if !self.sabotages(Sabotage::ForgetFaulted) {
-                    self.wake_faulted(node, first, count);
+                    self.wake_faulted(node, first, count, true);
                 }
                 Ok(())
             }
             page::Output::Upgrade { first, count } => {
                 self.map(node, first, count, Memory::upgrade)?;
-                self.wake_faulted(node, first, count);
+                self.wake_faulted(node, first, count, true);
                 Ok(())
             }
             page::Output::Resolve { page, writable } => {
                 self.map(node, page, 1, |memory, page| memory.resolve(page, writable))?;
-                self.wake_faulted(node, page, 1);
+                self.wake_faulted(node, page, 1, false);
                 Ok(())
             }
             page::Output::Fresh { first, count } => self.make_fresh(node, first, count),
@@ -103,7 +103,7 @@ impl World {
                 self.node(node).memory.restore(page, old)?;
             }
             self.order.forget(node, page, now);
-            self.wake_faulted(node, page, 1);
+            self.wake_faulted(node, page, 1, false);
         }
         Ok(())
     }

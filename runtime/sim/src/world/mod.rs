@@ -63,6 +63,7 @@ pub(crate) struct World {
     books: Books,
     /// The most faults one access took.
     worst_access: u32,
+    straddles: BTreeMap<u32, u64>,
     trace: Option<VecDeque<String>>,
 }
 
@@ -126,6 +127,7 @@ impl World {
             order: Order::default(),
             books: Books::default(),
             worst_access: 0,
+            straddles: BTreeMap::new(),
             trace: traced.then(VecDeque::new),
         };
         for thread in 0..world.threads.len() {
@@ -163,6 +165,7 @@ impl World {
             stores: self.order.stores,
             faults: self.books.faults,
             worst_access: self.worst_access,
+            straddles: self.straddles.clone(),
             sent: self.books.sent,
             pages: self.books.pages,
             late_cancels: self.books.late_cancels,

@@ -44,13 +44,15 @@ pub(crate) struct Thread {
     op: Option<Op>,
     state: State,
     faults_in_a_row: u32,
+    /// How many pages, or rights to them, have come for the operation.
+    transfers: u32,
     /// Counts its sleeps, so that an old timeout does not end a new one.
     nap: u64,
 }
 
 impl Thread {
     pub(super) fn new(node: NodeId, slot: Rc<RefCell<Slot>>, program: Program) -> Thread {
-        Thread { node, slot, program, op: None, state: State::Runs, faults_in_a_row: 0, nap: 0 }
+        Thread { node, slot, program, op: None, state: State::Runs, faults_in_a_row: 0, transfers: 0, nap: 0 }
     }
 
     /// What it still waits for, if it has not finished.
@@ -100,6 +102,8 @@ impl World {
                 {
                     let value = self.load(number, from)?;
                     self.write(number, to, Change::Set(value))?;
+                    let transfers = self.threads[number].transfers;
+                    *self.straddles.entry(transfers).or_default() += 1;
                     self.answer(number, 0);
                 }
             }
@@ -204,6 +208,7 @@ impl World {
         let thread = &mut self.threads[number];
         thread.slot.borrow_mut().answer = Some(answer);
         thread.faults_in_a_row = 0;
+        thread.transfers = 0;
         let delay = self.rng.between(20, 400);
         self.after(delay, Event::Run(number));
     }
@@ -245,14 +250,15 @@ impl World {
         }
     }
 
-    /// Wakes the threads that wait for these pages.
-    pub(super) fn wake_faulted(&mut self, node: NodeId, first: PageNo, count: u16) {
+    /// Wakes the threads that wait for these pages; `came` says whether they have only just come.
+    pub(super) fn wake_faulted(&mut self, node: NodeId, first: PageNo, count: u16, came: bool) {
         let pages = first..first.plus(u64::from(count));
         for number in 0..self.threads.len() {
             let thread = &self.threads[number];
             if thread.node == node
                 && matches!(thread.state, State::Faulted { page, .. } if pages.contains(&page))
             {
+                self.threads[number].transfers += u32::from(came);
                 self.rise(number, None);
             }
         }
