@@ -9,13 +9,13 @@ use crate::cluster;
 const TURNS: u64 = 200;
 
 /// Both counters lie on one page.
-pub(crate) fn neighbours() -> String {
+pub(crate) fn turns_together() -> String {
     let counters = Box::leak(Box::new([const { AtomicU64::new(0) }; 2]));
     take_turns(counters.each_ref())
 }
 
 /// Each lies on a page of its own.
-pub(crate) fn neighbours_apart() -> String {
+pub(crate) fn turns_apart() -> String {
     let counters = Box::leak(Box::new([const { Apart::new(AtomicU64::new(0)) }; 2]));
     take_turns(counters.each_ref().map(|counter| &**counter))
 }

@@ -187,7 +187,7 @@ fn of_runs_whose_counters_lie_together_and_apart() {
         of(1) + of(2)
     };
     // At every turn, but for the first ones of a node.
-    assert!(transfers("neighbours") >= 390);
-    assert!(transfers("neighbours_apart") < 20);
+    assert!(transfers("turns_together") >= 390);
+    assert!(transfers("turns_apart") < 20);
     assert!(transfers("statics_apart") < 20);
 }

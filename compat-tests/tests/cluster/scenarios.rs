@@ -35,7 +35,7 @@ scenarios! {
     arc_mutex arc_atomic rwlock word_map once barrier condvar wait_timeout park park_timeout
     mpsc_strings mpsc_boxes sync_channel disconnect
     slice_64mib foreign_stream main_locals nested_scopes
-    statics_program statics_third statics_big statics_apart neighbours neighbours_apart
+    statics_program statics_third statics_big statics_apart turns_together turns_apart
     false_sharing two_pages three_parties foreign_drops drop_glue grow
     println_order print_partial print_locked
     panic_payloads panic_poison panic_unwinds panic_scope
