@@ -4,19 +4,21 @@
 //!
 //! *Layout*: arena blocks.
 //! ```text
-//! | link u32 | index u32 | range, heap | remote set | 40 heads (32 bytes) | 40 x 252 addresses |
+//! | link u32 | unused | range, heap | remote set | index | 40 heads (32 bytes) | 40 x 252 addresses |
+//!                     ^ 64: the ThreadCache
 //! ```
 //! A class that is not used costs no page: its addresses are never touched.
 //!
-//! *Who may touch what, when*: `link` the stack of spare caches; the rest only the thread that
-//! owns the cache, through `&mut`.
+//! *Who may touch what, when*: the link the stack of spare caches; the rest only the thread that
+//! owns the cache, through `&mut`. A thread that lost a race for a spare cache may read its link while another one
+//! owns it already, so the link is not in what that one borrows.
 //!
 //! *Why not safe code*: it lies in the arena and is reached by a pointer in thread-local memory.
 
 use core::num::NonZero;
 use core::ptr::NonNull;
-use core::sync::atomic::AtomicU32;
 
+use crate::arena::Arena;
 use crate::class::{CLASSES, Class};
 use crate::heap::{Inner, Place};
 use crate::node::BATCH_ADDRS;
@@ -27,18 +29,20 @@ const SLOTS: usize = 2 * BATCH_ADDRS;
 /// Bytes a class may keep in a cache, but at least `SLOTS_MIN` blocks.
 const BYTES_MAX: usize = 512 << 10;
 const SLOTS_MIN: usize = 8;
+/// Where a cache begins in its first block: behind the link, on a line of its own.
+const OFFSET: usize = 64;
 
 /// One thread's share of a [`crate::Heap`].
 #[repr(C)]
 pub struct ThreadCache {
-    link: AtomicU32,
-    index: u32,
     /// The range of the heap, here because the fast path needs it.
     base: NonNull<u8>,
     len: u64,
     pub(crate) heap: &'static Inner,
     /// What is to be freed elsewhere; also reached by whoever sends what lies there too long.
     pub(crate) remote: &'static RemoteSet,
+    /// Of its first block.
+    index: u32,
     pub(crate) heads: [Head; CLASSES],
     pub(crate) slots: [[u64; SLOTS]; CLASSES],
 }
@@ -222,8 +226,8 @@ impl ThreadCache {
     /// A new cache of `heap`.
     pub(crate) fn create(heap: &'static Inner) -> Option<NonNull<ThreadCache>> {
         let remote = RemoteSet::create(heap)?;
-        let index = heap.arena.take(size_of::<ThreadCache>())?;
-        let cache = heap.arena.block(index).cast::<ThreadCache>();
+        let index = heap.arena.take(OFFSET + size_of::<ThreadCache>())?;
+        let cache = ThreadCache::at(&heap.arena, index);
         let place = cache.as_ptr();
         // SAFETY: the blocks were just taken for this cache, so the field is in bounds and ours.
         let field = unsafe { &raw mut (*place).heap };
@@ -250,7 +254,49 @@ impl ThreadCache {
         Some(cache)
     }
 
+    /// Where the cache of block `index` is, if that was taken for one.
+    pub(crate) fn at(arena: &Arena, index: u32) -> NonNull<ThreadCache> {
+        // SAFETY: a block is longer than the offset.
+        unsafe { arena.block(index).add(OFFSET) }.cast()
+    }
+
     pub(crate) fn index(&self) -> u32 {
         self.index
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::sync::atomic::Ordering;
+    use std::alloc::{Layout, alloc_zeroed};
+
+    use super::*;
+    use crate::class::UNIT_BYTES;
+    use crate::heap::{Heap, Waiting};
+
+    fn memory(bytes: usize) -> NonNull<[u8]> {
+        let layout = Layout::from_size_align(bytes, UNIT_BYTES).expect("a sensible size");
+        // SAFETY: the size is not zero.
+        let first = NonNull::new(unsafe { alloc_zeroed(layout) }).expect("test memory");
+        NonNull::slice_from_raw_parts(first, bytes)
+    }
+
+    /// What a thread does that has lost a race for this cache.
+    #[test]
+    fn the_link_may_be_read_while_the_cache_is_used() {
+        let heap: &'static Heap = Box::leak(Box::new(Heap::new()));
+        // SAFETY: both ranges are zeroed, leaked and used by nobody else.
+        unsafe { heap.init(memory(1 << 20), memory(1 << 20), Waiting::Allowed) }.expect("a heap");
+        let mut cache = heap.cache().expect("metadata for a cache");
+        // SAFETY: nobody else has this cache.
+        let cache = unsafe { cache.as_mut() };
+        let link = cache.heap.arena.link(cache.index());
+        assert!(
+            link.as_ptr().addr() + size_of::<u32>() <= (&raw const *cache).addr(),
+            "not borrowed with it"
+        );
+        assert_eq!(link.load(Ordering::Relaxed), 0);
+        // Miri: still borrowed exclusively.
+        assert!(!cache.alloc(64, 8).is_null());
     }
 }

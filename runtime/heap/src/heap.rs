@@ -213,7 +213,7 @@ impl Heap {
     pub fn cache(&self) -> Option<NonNull<ThreadCache>> {
         let inner = self.inner()?;
         match inner.spare_caches.pop(&inner.arena) {
-            Some(index) => Some(inner.arena.block(index).cast()),
+            Some(index) => Some(ThreadCache::at(&inner.arena, index)),
             None => ThreadCache::create(inner),
         }
     }
