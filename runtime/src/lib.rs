@@ -35,6 +35,8 @@ mod node;
 mod page;
 pub mod place;
 #[cfg(not(one_node))]
+mod primitive;
+#[cfg(not(one_node))]
 mod raw;
 #[cfg(not(one_node))]
 mod record;
@@ -46,6 +48,8 @@ mod stack;
 mod statics;
 #[cfg_attr(one_node, path = "one_node/thread.rs")]
 pub mod thread;
+#[cfg(not(one_node))]
+mod wait;
 
 #[cfg(not(one_node))]
 #[doc(hidden)]

@@ -45,6 +45,13 @@ pub(crate) fn futex_wait(
     unsafe { syscall(libc::SYS_futex, [word.as_ptr() as usize, op, expected as usize, timeout, 0, 0]) };
 }
 
+/// As [`futex_wake`], for a word that may be gone already: its address is a key only.
+pub(crate) fn futex_wake_gone(word: *const core::sync::atomic::AtomicU32, count: i32) {
+    let op = (libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG) as usize;
+    // SAFETY: a private wake reads nothing but the address.
+    unsafe { syscall(libc::SYS_futex, [word as usize, op, count as usize, 0, 0, 0]) };
+}
+
 /// Wakes up to `count` threads that wait for `word`.
 pub(crate) fn futex_wake(word: &core::sync::atomic::AtomicU32, count: i32) {
     let op = (libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG) as usize;

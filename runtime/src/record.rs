@@ -7,10 +7,10 @@
 //! *Why not safe code*: the thread-local is a plain pointer, so that reading it needs no destructor.
 
 use core::cell::Cell;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
-use crate::raw;
 use crate::stack::UserStack;
+pub(crate) use crate::wait::Wait;
 
 /// One user thread.
 pub(crate) struct Record {
@@ -169,76 +169,3 @@ fn tls_block() -> [u64; 2] {
 
 /// The thread control block and glibc's `struct pthread` behind the thread-locals.
 const TCB_BYTES: u64 = 0x1000;
-
-/// A word on which a thread waits for the engine.
-#[derive(Debug)]
-pub(crate) struct Wait {
-    state: AtomicU32,
-    value: AtomicU64,
-}
-
-impl Wait {
-    /// Nothing has happened yet.
-    pub(crate) const PENDING: u32 = 0;
-
-    pub(crate) const fn new() -> Wait {
-        Wait { state: AtomicU32::new(Wait::PENDING), value: AtomicU64::new(0) }
-    }
-
-    /// Before a request is made.
-    pub(crate) fn arm(&self) {
-        self.state.store(Wait::PENDING, Ordering::Relaxed);
-    }
-
-    /// What has happened.
-    pub(crate) fn state(&self) -> u32 {
-        // Acquire: pairs with the release in `set`.
-        self.state.load(Ordering::Acquire)
-    }
-
-    /// What came with the last [`Wait::set`].
-    pub(crate) fn value(&self) -> u64 {
-        self.value.load(Ordering::Relaxed)
-    }
-
-    /// Engine: something has happened.
-    pub(crate) fn set(&self, state: u32, value: u64) {
-        self.value.store(value, Ordering::Relaxed);
-        // Release: pairs with the acquire in `state`.
-        self.state.store(state, Ordering::Release);
-        raw::futex_wake(&self.state, i32::MAX);
-    }
-
-    /// Sleeps until the state is no longer `old`, or until `deadline_ns` (monotonic clock).
-    /// Returns the state it saw last.
-    pub(crate) fn wait_while(&self, old: u32, deadline_ns: Option<u64>) -> u32 {
-        for _ in 0..SPINS {
-            if self.state() != old {
-                return self.state();
-            }
-            core::hint::spin_loop();
-        }
-        loop {
-            let now = self.state();
-            if now != old {
-                return now;
-            }
-            let Some(deadline) = deadline_ns else {
-                raw::futex_wait(&self.state, old, None);
-                continue;
-            };
-            let rest = deadline.saturating_sub(raw::now_ns());
-            if rest == 0 {
-                return old;
-            }
-            let time = libc::timespec {
-                tv_sec: (rest / 1_000_000_000) as i64,
-                tv_nsec: (rest % 1_000_000_000) as i64,
-            };
-            raw::futex_wait(&self.state, old, Some(&time));
-        }
-    }
-}
-
-/// Spins before a waiting thread sleeps: about 2 us, what a warm answer on the same core complex takes.
-const SPINS: u32 = 64;

@@ -15,6 +15,7 @@
 //!
 //! *Why not safe code*: it makes memory out of an address range.
 
+use core::array;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU16, AtomicU32, AtomicU64, Ordering};
 use std::sync::OnceLock;
@@ -78,6 +79,13 @@ pub(crate) struct Central {
     pub(crate) batches: Stack,
     /// Nodes that hold the rest of a span: first address, end, whether never used.
     pub(crate) ranges: Stack,
+}
+
+impl Central {
+    /// Nothing.
+    pub(crate) fn new() -> Central {
+        Central { batches: Stack::new(), ranges: Stack::new() }
+    }
 }
 
 pub(crate) struct Inner {
@@ -182,7 +190,7 @@ impl Heap {
             runs: Runs::new(&arena, pages, start as u64 >> PAGE_SHIFT, waiting.patience())
                 .ok_or(InitError::NoMetadata)?,
             arena,
-            central: [const { Central { batches: Stack::new(), ranges: Stack::new() } }; CLASSES],
+            central: array::from_fn(|_| Central::new()),
             incoming: Stack::new(),
             spare_nodes: Stack::new(),
             spare_caches: Stack::new(),

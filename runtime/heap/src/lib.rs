@@ -26,6 +26,7 @@ pub mod invariants;
 mod lock;
 mod node;
 mod pal;
+mod primitive;
 mod remote;
 mod reservation;
 mod runs;

@@ -13,7 +13,8 @@
 
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
-use core::sync::atomic::{AtomicU32, Ordering};
+
+use crate::primitive::{AtomicU32, Ordering, spin_loop, yield_now};
 
 const SPINS_BEFORE_YIELD: u32 = 100;
 /// A holder is done within a microsecond, unless it was put off its processor or faults.
@@ -43,7 +44,7 @@ pub(crate) struct LockGuard<'a, T>(&'a Lock<T>);
 unsafe impl<T: Send> Sync for Lock<T> {}
 
 impl<T> Lock<T> {
-    pub(crate) const fn new(value: T) -> Lock<T> {
+    pub(crate) fn new(value: T) -> Lock<T> {
         Lock { held: AtomicU32::new(0), value: UnsafeCell::new(value) }
     }
 
@@ -67,11 +68,11 @@ impl<T> Lock<T> {
             }
             spins = spins.wrapping_add(1);
             if !spins.is_multiple_of(SPINS_BEFORE_YIELD) {
-                core::hint::spin_loop();
+                spin_loop();
             } else if patience == Patience::Short && spins / SPINS_BEFORE_YIELD > YIELDS_SHORT {
                 return false;
             } else {
-                std::thread::yield_now();
+                yield_now();
             }
         }
         true

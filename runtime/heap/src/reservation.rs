@@ -84,7 +84,7 @@ struct OnDemand {
 }
 
 impl OnDemand {
-    const fn new() -> OnDemand {
+    fn new() -> OnDemand {
         OnDemand { mapping: Lock::new(()), base: AtomicPtr::new(ptr::null_mut()), len: AtomicU64::new(0) }
     }
 

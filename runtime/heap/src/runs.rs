@@ -29,12 +29,13 @@
 //! thread until the run is parked. Tags of live and idle runs belong to the owner of the run, all others to
 //! the holder of the lock. A tag read without either is advisory.
 
+// The path is told because `runtime/loom` compiles this file from elsewhere.
+#[path = "runs/backed.rs"]
 mod backed;
-
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::arena::Arena;
 use crate::lock::{Lock, LockGuard, Patience};
+use crate::primitive::{AtomicU32, AtomicU64, Ordering};
 
 const LIVE: u32 = 1 << 31;
 const FREE: u32 = 1 << 30;

@@ -9,6 +9,7 @@
 //!
 //! *Who may touch what, when*: a sweep everything it has taken off; one sweep at a time (`sweeping`).
 
+use core::array;
 use core::sync::atomic::Ordering;
 
 use crate::class::{CLASSES, Class, UNIT_SHIFT};
@@ -27,7 +28,7 @@ impl Heap {
             return None;
         }
         inner.begin_taking();
-        let off = [const { Central { batches: Stack::new(), ranges: Stack::new() } }; CLASSES];
+        let off: [Central; CLASSES] = array::from_fn(|_| Central::new());
         let classes = || (0..CLASSES).filter_map(Class::from_index).zip(inner.central.iter().zip(&off));
         classes().for_each(|(class, (central, off))| inner.count_free(class, central, off));
         classes().for_each(|(class, (central, off))| inner.keep_partial(class, central, off));

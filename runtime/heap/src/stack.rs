@@ -3,9 +3,8 @@
 //! The head carries a tag that every change increments, so a block that was popped and pushed
 //! again between the load and the exchange of another thread is noticed.
 
-use core::sync::atomic::{AtomicU64, Ordering};
-
 use crate::arena::Arena;
+use crate::primitive::{AtomicU64, Ordering};
 
 /// A stack of blocks of one arena.
 pub(crate) struct Stack(AtomicU64);
@@ -15,7 +14,7 @@ fn join(tag: u32, index: u32) -> u64 {
 }
 
 impl Stack {
-    pub(crate) const fn new() -> Stack {
+    pub(crate) fn new() -> Stack {
         Stack(AtomicU64::new(0))
     }
 

@@ -17,8 +17,8 @@ pub(crate) use stripes::{Asker, What, Words, wait};
 use core::ops::Range;
 use core::sync::atomic::{AtomicU32, Ordering, fence};
 use std::io;
-use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{LazyLock, OnceLock};
 
 use dstd_addr::{GlobalAddr, PAGE_BYTES, PageNo};
 use dstd_control::stats::Stats;
@@ -169,7 +169,7 @@ fn sleep(news: u32, timeout_ns: Option<u64>) {
 }
 
 /// The discard under way, if any; 1 when it is done.
-static DISCARD: Wait = Wait::new();
+static DISCARD: LazyLock<Wait> = LazyLock::new(Wait::new);
 
 /// Has the engine take pages of this node from all nodes and give their memory back; returns when
 /// `done` was called, which must call [`discarded`] last.

@@ -1,5 +1,6 @@
 //! The engine's part in the life of the program: shipped work, the end, lost peers, strays.
 
+use std::sync::LazyLock;
 use std::sync::atomic::{Ordering, fence};
 
 use dstd_addr::{NodeId, NodeSet};
@@ -218,7 +219,7 @@ fn peak_rss_bytes() -> u64 {
 
 /// Ends the program in order: node 0's last exit handler.
 pub(crate) fn goodbye(kind: ExitKind, origin: NodeId, code: i32) {
-    static DONE: Wait = Wait::new();
+    static DONE: LazyLock<Wait> = LazyLock::new(Wait::new);
     let Some(context) = context::cluster() else {
         if let Some(stats) = context::stats() {
             alloc::publish(stats);

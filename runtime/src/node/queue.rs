@@ -5,9 +5,8 @@
 //! their order. *Who may touch what, when*: a node belongs to its pusher until the exchange of
 //! `head` has published it, then to the engine. *Why not safe code*: the list is lock-free.
 
-use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering, fence};
-
 use super::Request;
+use crate::primitive::{AtomicBool, AtomicI32, AtomicPtr, Ordering, fence};
 use crate::raw;
 
 #[derive(Debug)]
@@ -25,7 +24,7 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    pub(crate) const fn new() -> Queue {
+    pub(crate) fn new() -> Queue {
         Queue {
             head: AtomicPtr::new(core::ptr::null_mut()),
             asleep: AtomicBool::new(false),

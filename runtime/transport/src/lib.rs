@@ -9,6 +9,7 @@ mod inbox;
 mod limits;
 pub mod mesh;
 mod outgoing;
+mod primitive;
 mod queue;
 pub mod shm;
 pub mod stub;

@@ -11,6 +11,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("dstd-transport", &["dstd-addr"]),
     ("dstd-control", &["dstd-addr"]),
     ("dstd-sim", &["dstd-addr", "dstd-protocol", "dstd-transport"]),
+    ("dstd-loom", &[]),
     ("dstd-launch", &["dstd-addr", "dstd-control"]),
     ("dstd-runtime", &["dstd-addr", "dstd-control", "dstd-heap", "dstd-protocol", "dstd-transport"]),
     ("dstd-sync", &["dstd-runtime"]),

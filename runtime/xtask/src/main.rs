@@ -7,6 +7,7 @@
 //! | `statics` | which statics the nodes of a built program share |
 //! | `sim [--seeds N] [--from S]` | simulates the protocols |
 //! | `compat [--nodes N]` | every scenario on std and on N nodes |
+//! | `loom` | every order of the lock-free parts |
 //! | `drill [--rounds N] [--from S]` | kills nodes of running programs |
 //! | `elsewhere` | the facades compile for targets on which a program has one node |
 //! | `package` | every published crate builds from its package |
@@ -25,6 +26,7 @@ mod drill;
 mod elsewhere;
 mod layers;
 mod links;
+mod loom;
 mod modes;
 mod package;
 mod pages;
@@ -44,7 +46,7 @@ use arguments::Arguments;
 use row::Row;
 use verdict::{Verdict, cannot};
 
-const USAGE: &str = "usage: cargo xtask verify|tidy|statics|sim|compat|drill|elsewhere|package|bench|bench page|modes [OPTIONS] [--json FILE]";
+const USAGE: &str = "usage: cargo xtask verify|tidy|statics|sim|compat|loom|drill|elsewhere|package|bench|bench page|modes [OPTIONS] [--json FILE]";
 
 fn main() -> ExitCode {
     let arguments = match Arguments::parse(std::env::args().skip(1)) {
@@ -76,6 +78,13 @@ fn run(arguments: &Arguments, rows: &mut Vec<Row>) -> Verdict {
         "statics" => statics::run(rows),
         "sim" => sim::run(arguments, rows),
         "compat" => compat::run(arguments, rows),
+ miri::run(arguments, rows),
+=>=> miri::run(arguments, rows),
+        "loom" => loom::run(rows),
+ fuzz::run(arguments, rows),
+=>=> fuzz::run(arguments, rows),
+ sanitize::run(rows),
+=>=> sanitize::run(rows),
         "drill" => drill::run(arguments, rows),
         "elsewhere" => elsewhere::run(rows),
         "package" => package::run(rows),

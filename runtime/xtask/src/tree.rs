@@ -3,11 +3,17 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::cargo;
 use crate::verdict::{Verdict, while_doing};
 
 /// The top of the workspace.
 pub(crate) fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+/// A directory for what is built with flags of its own, in cargo's target directory.
+pub(crate) fn target(name: &str) -> Verdict<PathBuf> {
+    Ok(cargo::release()?.with_file_name(name))
 }
 
 /// All files below the top whose names end with `suffix`, without what builds made.

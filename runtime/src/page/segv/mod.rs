@@ -17,6 +17,7 @@
 //!
 //! *Cost*: a change of rights is a system call, and splits mappings: neighbours with equal rights merge again.
 
+mod arrivals;
 mod waiting;
 
 use std::cell::RefCell;
@@ -29,7 +30,7 @@ use dstd_addr::{GlobalAddr, Layout, NodeId};
 use super::faults::Fault;
 use crate::fatal::{self, stop};
 use crate::{alloc, locals, raw, statics};
-use waiting::Waiting;
+use arrivals::Waiting;
 pub(crate) use waiting::{by_signal, serve_by_signal, serve_signal};
 
 /// A range of global memory on a file.

@@ -26,7 +26,7 @@
 //! A peer that lies at the doors can keep itself from being heard and wake us in vain; the end of
 //! its process is told by the kernel, not here.
 
-use std::sync::atomic::{AtomicU64, Ordering, fence};
+use crate::primitive::{AtomicU64, Ordering, fence};
 
 /// The owner waits for pieces.
 pub(super) const FRAMES: u64 = 1;

@@ -1,7 +1,7 @@
 //! What two nodes share, seen from one of them.
 
+use crate::primitive::{AtomicBool, AtomicU64, Ordering};
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::bell::Bell;
 use super::door::{Door, FRAMES, ROOM};

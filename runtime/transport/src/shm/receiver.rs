@@ -1,7 +1,7 @@
 //! The reading half of a link. Nothing here believes the peer: see [`shm`](super).
 
+use crate::primitive::Ordering;
 use std::io;
-use std::sync::atomic::Ordering;
 
 use super::door::ROOM;
 use super::layout::{INLINE_BYTES, LINE_BYTES};

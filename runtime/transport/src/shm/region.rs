@@ -8,11 +8,11 @@
 //! of its own, and each may clear bits in the door of the other.
 //! Why not safe code: memory that two processes share.
 
+use crate::primitive::AtomicU64;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::AtomicU64;
 
 use super::copy::copy;
 use super::layout::LINE_BYTES;

@@ -8,8 +8,8 @@
 //! filled round and round; a piece begins on a line of its own and may go over the end. Where it
 //! begins follows from the lengths before it, so both sides count and nobody asks.
 
+use crate::primitive::Ordering;
 use std::io::{self, IoSlice};
-use std::sync::atomic::Ordering;
 
 use super::door::FRAMES;
 use super::layout::{INLINE_BYTES, LINE_BYTES, SLOTS_BYTES_MAX};
