@@ -25,7 +25,9 @@ impl Arguments {
             command = format!("bench {part}");
         }
         let known: &[&str] = match command.as_str() {
-            "sim" => &["--seeds", "--from"],
+            "sim" | "miri" => &["--seeds", "--from"],
+ &["--seconds", "--from"],
+=>=> &["--seconds", "--from"],
             "compat" => &["--nodes"],
             "drill" => &["--rounds", "--from"],
             "bench" | "bench page" | "modes" => &["--samples"],

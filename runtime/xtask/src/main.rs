@@ -7,7 +7,9 @@
 //! | `statics` | which statics the nodes of a built program share |
 //! | `sim [--seeds N] [--from S]` | simulates the protocols |
 //! | `compat [--nodes N]` | every scenario on std and on N nodes |
+//! | `miri [--seeds N] [--from S]` | addresses and the heap in Miri, which needs the nightly toolchain |
 //! | `loom` | every order of the lock-free parts |
+//! | `sanitize` | heap, rings and locks under the address and thread sanitizers, which need the nightly toolchain |
 //! | `drill [--rounds N] [--from S]` | kills nodes of running programs |
 //! | `elsewhere` | the facades compile for targets on which a program has one node |
 //! | `package` | every published crate builds from its package |
@@ -20,6 +22,7 @@
 
 mod arguments;
 mod bench;
+mod canary;
 mod cargo;
 mod compat;
 mod drill;
@@ -27,11 +30,14 @@ mod elsewhere;
 mod layers;
 mod links;
 mod loom;
+mod miri;
 mod modes;
+mod nightly;
 mod package;
 mod pages;
 mod processes;
 mod row;
+mod sanitize;
 mod sim;
 mod statics;
 mod symbols;
@@ -46,7 +52,7 @@ use arguments::Arguments;
 use row::Row;
 use verdict::{Verdict, cannot};
 
-const USAGE: &str = "usage: cargo xtask verify|tidy|statics|sim|compat|loom|drill|elsewhere|package|bench|bench page|modes [OPTIONS] [--json FILE]";
+const USAGE: &str = "usage: cargo xtask verify|tidy|statics|sim|compat|miri|loom|sanitize|drill|elsewhere|package|bench|bench page|modes [OPTIONS] [--json FILE]";
 
 fn main() -> ExitCode {
     let arguments = match Arguments::parse(std::env::args().skip(1)) {
@@ -78,13 +84,11 @@ fn run(arguments: &Arguments, rows: &mut Vec<Row>) -> Verdict {
         "statics" => statics::run(rows),
         "sim" => sim::run(arguments, rows),
         "compat" => compat::run(arguments, rows),
- miri::run(arguments, rows),
-=>=> miri::run(arguments, rows),
+        "miri" => miri::run(arguments, rows),
         "loom" => loom::run(rows),
  fuzz::run(arguments, rows),
 =>=> fuzz::run(arguments, rows),
- sanitize::run(rows),
-=>=> sanitize::run(rows),
+        "sanitize" => sanitize::run(rows),
         "drill" => drill::run(arguments, rows),
         "elsewhere" => elsewhere::run(rows),
         "package" => package::run(rows),

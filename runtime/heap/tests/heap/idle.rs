@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
-use crate::support::{Cache, Random, give_back, heap, heap_and_memory, zero};
+use crate::support::{Cache, Random, all_are, give_back, heap, heap_and_memory, zero};
 
 const MIB: usize = 1 << 20;
 const HEAP: usize = if cfg!(miri) { 2 * MIB } else { 32 * MIB };
@@ -32,7 +32,7 @@ fn a_freed_block_goes_back_and_is_not_handed_out_meanwhile() {
     assert_eq!(heap.counters().returned_bytes, HEAP as u64 / 2);
     assert_eq!(cache.get().alloc_zeroed(HEAP / 2, 8), block, "merged again");
     // SAFETY: live, of this size, zeroed.
-    assert!(unsafe { std::slice::from_raw_parts(block, HEAP / 2) }.iter().all(|byte| *byte == 0));
+    assert!(all_are(0, unsafe { std::slice::from_raw_parts(block, HEAP / 2) }));
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn the_hook_hears_of_large_frees() {
 #[test]
 fn blocks_keep_their_contents_while_others_give_memory_back() {
     const THREADS: usize = 3;
-    let rounds = if cfg!(miri) { 20 } else { 3_000 };
+    let rounds = if cfg!(miri) { 12 } else { 3_000 };
     let mut random = Random::of_run("blocks_keep_their_contents", 5);
     let (heap, memory) = heap_and_memory(HEAP);
     let memory = Mutex::new(SendPtr(memory));
@@ -157,7 +157,7 @@ fn blocks_keep_their_contents_while_others_give_memory_back() {
 #[test]
 fn spans_whose_blocks_are_all_free_go_back() {
     let (heap, memory) = heap_and_memory(HEAP);
-    for round in 0..3 {
+    for round in 0..if cfg!(miri) { 1 } else { 3 } {
         let mut cache = Cache::of(heap);
         let sizes = [16, 100, 700, 5_000, 20_000];
         let blocks: Vec<_> = (0..HEAP / 8_000).map(|at| (sizes[at % 5], at)).collect();
@@ -169,7 +169,7 @@ fn spans_whose_blocks_are_all_free_go_back() {
         for (block, size) in &blocks {
             // SAFETY: live, of this size.
             let bytes = unsafe { std::slice::from_raw_parts_mut(*block, *size) };
-            assert!(bytes.iter().all(|byte| *byte == 0), "round {round}");
+            assert!(all_are(0, bytes), "round {round}");
             bytes.fill(1);
         }
         let used = heap.counters().in_use_bytes;
@@ -194,7 +194,7 @@ fn spans_whose_blocks_are_all_free_go_back() {
 /// Fills a heap with blocks of `size` bytes, frees one, and allocates that again and again while another thread
 /// sweeps and gives memory back.
 fn finds_a_place_or_a_reason(size: usize) {
-    let rounds = if cfg!(miri) { 20 } else { 20_000 };
+    let rounds = if cfg!(miri) { 5 } else { 20_000 };
     let (heap, memory) = heap_and_memory(HEAP);
     let mut cache = Cache::of(heap);
     let block = cache.get().alloc(size, 8);

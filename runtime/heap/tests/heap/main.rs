@@ -1,5 +1,6 @@
 //! The heap over plain test memory: no fixed addresses, so it runs under Miri as well.
 
+mod canary;
 mod idle;
 mod model;
 mod support;

@@ -43,6 +43,11 @@ pub(crate) fn give_back(heap: &Heap, memory: NonNull<[u8]>, keep: u64) -> u64 {
     bytes
 }
 
+/// Whether every one of `bytes` is `mark`. Compares with itself, one byte on: that is fast in Miri, too.
+pub(crate) fn all_are(mark: u8, bytes: &[u8]) -> bool {
+    bytes.first().is_none_or(|first| *first == mark) && bytes[1..] == bytes[..bytes.len() - 1]
+}
+
 /// What the system does with the memory of an idle run.
 pub(crate) fn zero(memory: NonNull<[u8]>, range: Range<u64>) {
     let first = memory.cast::<u8>();
