@@ -19,6 +19,8 @@
 mod duration;
 pub mod env;
 pub mod exit;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod mesh;
 mod poll;
 pub mod ports;

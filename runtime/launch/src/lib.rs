@@ -40,6 +40,9 @@ mod verdict;
 
 use std::ffi::OsString;
 
+#[cfg(fuzzing)]
+pub use hosts::frames::fuzzing::frames as fuzz_frames;
+
 /// The command `dstd-launch`: runs the program named in `args` (the first is the command's own
 /// name) and returns the status to exit with.
 ///

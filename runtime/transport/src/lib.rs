@@ -5,6 +5,8 @@
 pub mod conformance;
 mod error;
 mod frame;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod inbox;
 mod limits;
 pub mod mesh;

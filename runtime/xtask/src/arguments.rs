@@ -26,8 +26,7 @@ impl Arguments {
         }
         let known: &[&str] = match command.as_str() {
             "sim" | "miri" => &["--seeds", "--from"],
- &["--seconds", "--from"],
-=>=> &["--seconds", "--from"],
+            "fuzz" => &["--seconds", "--from"],
             "compat" => &["--nodes"],
             "drill" => &["--rounds", "--from"],
             "bench" | "bench page" | "modes" => &["--samples"],

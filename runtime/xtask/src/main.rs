@@ -9,6 +9,7 @@
 //! | `compat [--nodes N]` | every scenario on std and on N nodes |
 //! | `miri [--seeds N] [--from S]` | addresses and the heap in Miri, which needs the nightly toolchain |
 //! | `loom` | every order of the lock-free parts |
+//! | `fuzz [--seconds N] [--from SEED]` | bytes that nobody would send to the decoders |
 //! | `sanitize` | heap, rings and locks under the address and thread sanitizers, which need the nightly toolchain |
 //! | `drill [--rounds N] [--from S]` | kills nodes of running programs |
 //! | `elsewhere` | the facades compile for targets on which a program has one node |
@@ -27,6 +28,7 @@ mod cargo;
 mod compat;
 mod drill;
 mod elsewhere;
+mod fuzz;
 mod layers;
 mod links;
 mod loom;
@@ -52,7 +54,7 @@ use arguments::Arguments;
 use row::Row;
 use verdict::{Verdict, cannot};
 
-const USAGE: &str = "usage: cargo xtask verify|tidy|statics|sim|compat|miri|loom|sanitize|drill|elsewhere|package|bench|bench page|modes [OPTIONS] [--json FILE]";
+const USAGE: &str = "usage: cargo xtask verify|tidy|statics|sim|compat|miri|loom|fuzz|sanitize|drill|elsewhere|package|bench|bench page|modes [OPTIONS] [--json FILE]";
 
 fn main() -> ExitCode {
     let arguments = match Arguments::parse(std::env::args().skip(1)) {
@@ -86,8 +88,7 @@ fn run(arguments: &Arguments, rows: &mut Vec<Row>) -> Verdict {
         "compat" => compat::run(arguments, rows),
         "miri" => miri::run(arguments, rows),
         "loom" => loom::run(rows),
- fuzz::run(arguments, rows),
-=>=> fuzz::run(arguments, rows),
+        "fuzz" => fuzz::run(arguments, rows),
         "sanitize" => sanitize::run(rows),
         "drill" => drill::run(arguments, rows),
         "elsewhere" => elsewhere::run(rows),

@@ -55,6 +55,8 @@ mod copy;
 mod door;
 mod end;
 mod exchange;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod layout;
 mod link;
 mod receiver;
