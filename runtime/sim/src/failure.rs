@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::Scenario;
+
 /// Which rule was broken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Rule {
@@ -30,6 +32,8 @@ pub enum Rule {
 pub struct Failure {
     /// The seed of the run.
     pub seed: u64,
+    /// What the threads did.
+    pub scenario: Scenario,
     /// Which rule.
     pub rule: Rule,
     /// What was found.
@@ -43,8 +47,13 @@ impl fmt::Display for Failure {
         for line in &self.trace {
             writeln!(f, "  {line}")?;
         }
-        writeln!(f, "seed {}: {:?} broken: {}", self.seed, self.rule, self.what)?;
-        write!(f, "replay: cargo xtask sim --seeds 1 --from {}", self.seed)
+        let Failure { seed, scenario, rule, what, .. } = self;
+        writeln!(f, "seed {seed}, {scenario:?}: {rule:?} broken: {what}")?;
+        writeln!(f, "replay: cargo xtask sim --seeds 1 --from {seed}")?;
+        write!(
+            f,
+            "keep: echo '{seed} {scenario:?} # why' >> runtime/sim/seeds/failed.txt, which is replayed by every run"
+        )
     }
 }
 

@@ -14,6 +14,7 @@
 mod check;
 mod cpu;
 mod failure;
+mod kept;
 mod memory;
 mod network;
 mod program;
@@ -26,9 +27,11 @@ use std::collections::BTreeMap;
 pub use dstd_protocol::MessageKind;
 pub use dstd_protocol::page::Counters;
 pub use failure::{Failure, Rule};
+pub use kept::failed_once;
 pub use program::Scenario;
 pub use sabotage::Sabotage;
 
+use failure::Broken;
 use world::World;
 
 /// What a run should be like beyond what its seed decides.
@@ -95,5 +98,6 @@ pub fn run(seed: u64, options: Options) -> Result<Summary, Failure> {
     // Once more, now with its events written down.
     let mut world = World::new(seed, options, true);
     let result = world.run();
-    result.map_err(|broken| Failure { seed, rule: broken.rule, what: broken.what, trace: world.into_trace() })
+    let scenario = world.scenario();
+    result.map_err(|Broken { rule, what }| Failure { seed, scenario, rule, what, trace: world.into_trace() })
 }

@@ -15,6 +15,8 @@ pub enum Sabotage {
     ForgeInstalled,
     /// An owner sends a page to who asked for it before its own threads are stopped.
     PassEarly,
+    /// An acknowledgement of an invalidation is lost.
+    ForgetAck,
     /// A page is unmapped or protected after the other nodes have been told that it was.
     RevokeLate,
     /// Messages leave before the outputs that follow them have been carried out.
@@ -29,6 +31,8 @@ pub enum Sabotage {
     KeepWake,
     /// The number of remote waiters is never published: wakes at home stay in the kernel.
     HideWaiters,
+    /// The threads that wait for a page are woken, and the messages of the step leave, before it is installed.
+    WakeEarly,
     /// The threads that wait for an installed page are not woken.
     ForgetFaulted,
     /// An eviction is not told to the home (PAGE-3).
@@ -41,13 +45,14 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Sabotage; 17] = [
+    pub const ALL: [Sabotage; 19] = [
         Sabotage::SkipUnmap,
         Sabotage::ShortRange,
         Sabotage::SkipProtect,
         Sabotage::ForgeAck,
         Sabotage::ForgeInstalled,
         Sabotage::PassEarly,
+        Sabotage::ForgetAck,
         Sabotage::RevokeLate,
         Sabotage::SendEarly,
         Sabotage::Overtake,
@@ -55,6 +60,7 @@ impl Sabotage {
         Sabotage::DropWake,
         Sabotage::KeepWake,
         Sabotage::HideWaiters,
+        Sabotage::WakeEarly,
         Sabotage::ForgetFaulted,
         Sabotage::EvictSilently,
         Sabotage::ForgeDiscarded,

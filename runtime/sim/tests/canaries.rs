@@ -13,11 +13,13 @@ fn expected(sabotage: Sabotage) -> (&'static [Rule], Option<Scenario>) {
         }
         Sabotage::ForgeInstalled => (&[Rule::Refused], None),
         Sabotage::PassEarly => (&[Rule::SingleWriter], None),
+        Sabotage::ForgetAck => (&[Rule::Stuck], None),
         Sabotage::Overtake => (&[Rule::Refused], None),
         Sabotage::WrongBytes => (&[Rule::Order], None),
         Sabotage::DropWake => (&[Rule::Stuck], None),
         Sabotage::KeepWake => (&[Rule::Stuck], Some(Scenario::Bystander)),
         Sabotage::HideWaiters => (&[Rule::Stuck], None),
+        Sabotage::WakeEarly => (&[Rule::Mapping], None),
         Sabotage::ForgetFaulted => (&[Rule::Stuck], None),
         Sabotage::EvictSilently => (&[Rule::Refused, Rule::Stuck], Some(Scenario::Evict)),
         Sabotage::ForgeDiscarded => (&[Rule::SingleWriter], Some(Scenario::Discard)),

@@ -1,9 +1,6 @@
 //! A hundred seeds, every scenario, and every seed that ever failed.
 
-use dstd_sim::{MessageKind, Options, Scenario, Summary, run};
-
-/// Seeds that failed once with their scenarios, one a line; `#` begins a remark.
-const FAILED_ONCE: &str = include_str!("../seeds/failed.txt");
+use dstd_sim::{MessageKind, Options, Scenario, Summary, failed_once, run};
 
 fn must_pass(seed: u64, options: Options) -> Summary {
     match run(seed, options) {
@@ -82,13 +79,8 @@ fn every_scenario_passes_and_does_something() {
 
 #[test]
 fn seeds_that_failed_once_pass() {
-    let lines = FAILED_ONCE.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
-    for line in lines.filter(|line| !line.is_empty()) {
-        let (seed, name) = line.split_once(' ').expect("a line is a seed and a scenario");
-        let scenario = Scenario::ALL.into_iter().find(|scenario| format!("{scenario:?}") == name);
-        assert!(scenario.is_some(), "no scenario is named {name}");
-        let seed = seed.parse().expect("a seed is a number");
-        must_pass(seed, Options { scenario, ..Options::default() });
+    for (seed, scenario) in failed_once() {
+        must_pass(seed, Options { scenario: Some(scenario), ..Options::default() });
     }
 }
 

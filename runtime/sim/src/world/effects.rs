@@ -59,6 +59,11 @@ impl World {
                 self.map(node, first, count, Memory::unmap)
             }
             page::Output::Install { first, count, writable, skip } => {
+                if self.sabotages(Sabotage::WakeEarly) {
+                    self.wake_faulted(node, first, count, true);
+                    self.node(node).late.push(Effect::Page(output, Rc::clone(received)));
+                    return Ok(());
+                }
                 let wrong = usize::from(self.sabotages(Sabotage::WrongBytes));
                 let mut next = usize::from(skip) + wrong;
                 self.map(node, first, count, |memory, page| {
@@ -165,6 +170,9 @@ impl World {
     fn transmit(&mut self, from: NodeId, to: NodeId, envelope: Envelope) {
         let kind = envelope.message.kind();
         if kind == MessageKind::FutexWoken && self.sabotages(Sabotage::DropWake) {
+            return;
+        }
+        if kind == MessageKind::PageInvalidated && self.sabotages(Sabotage::ForgetAck) {
             return;
         }
         if kind == MessageKind::PageEvict && self.sabotages(Sabotage::EvictSilently) {

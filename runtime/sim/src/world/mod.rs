@@ -173,6 +173,11 @@ impl World {
         })
     }
 
+    /// What the threads do.
+    pub(crate) fn scenario(&self) -> Scenario {
+        self.scenario
+    }
+
     /// The last events, the oldest first.
     pub(crate) fn into_trace(self) -> Vec<String> {
         self.trace.into_iter().flatten().collect()
