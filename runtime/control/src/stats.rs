@@ -150,6 +150,11 @@ pub enum Phase {
     Running,
 }
 
+impl Phase {
+    /// The first one first.
+    pub const ALL: [Phase; 3] = [Phase::Born, Phase::Booting, Phase::Running];
+}
+
 /// The block itself. Counters are added to directly, relaxed.
 #[repr(C)]
 #[derive(Debug)]
@@ -211,18 +216,15 @@ impl Stats {
         FaultService::ALL.into_iter().find(|&service| service as u64 == number)
     }
 
-    /// Notes that all nodes were ready and user code may run.
-    pub fn set_running(&self) {
-        self.phase.store(Phase::Running as u64, Relaxed);
+    /// Notes how far the node has come.
+    pub fn set_phase(&self, phase: Phase) {
+        self.phase.store(phase as u64, Relaxed);
     }
 
     /// How far the node has come.
     pub fn phase(&self) -> Phase {
-        match self.phase.load(Relaxed) {
-            0 => Phase::Born,
-            1 => Phase::Booting,
-            _ => Phase::Running,
-        }
+        let number = self.phase.load(Relaxed);
+        Phase::ALL.into_iter().find(|phase| *phase as u64 == number).unwrap_or(Phase::Running)
     }
 
     /// The last thing before an orderly end: how and on which node it began, and the program's exit
@@ -379,7 +381,7 @@ impl StatsBlock {
         if block.version.load(Relaxed) != VERSION {
             return Err(wrong());
         }
-        block.phase.store(Phase::Booting as u64, Relaxed);
+        block.set_phase(Phase::Booting);
         Ok(block)
     }
 

@@ -23,7 +23,7 @@ fn what_one_mapping_stores_the_other_sees_even_when_the_first_is_gone() {
     {
         let node = StatsBlock::map(fd.as_fd()).unwrap();
         assert_eq!(launcher.phase(), Phase::Booting);
-        node.set_running();
+        node.set_phase(Phase::Running);
         node.add_sent(3, 100);
         node.add_sent(3, 50);
         node.add_sent(KINDS_MAX + 5, 1);
@@ -69,7 +69,7 @@ fn another_file_is_no_block() {
 #[test]
 fn a_snapshot_says_the_same_elsewhere() {
     let (node, _fd) = StatsBlock::create().unwrap();
-    node.set_running();
+    node.set_phase(Phase::Running);
     node.add_sent(3, 100);
     node.add_sent(KINDS_MAX - 1, 9);
     node.futex_wake.fetch_add(11, Relaxed);

@@ -12,6 +12,7 @@ use dstd_addr::{Layout, NodeId};
 use dstd_control::env::NodeEnv;
 use dstd_control::rendezvous::{Controller, Files, Hello, PROTOCOL};
 use dstd_control::secret::Secret;
+use dstd_control::stats::Phase;
 use dstd_transport::Transport;
 use dstd_transport::wait::{Cores, SPIN_NS_DEFAULT, Waiter};
 
@@ -231,7 +232,7 @@ fn ready(controller: &mut Controller, stats: &dstd_control::stats::Stats) {
     if let Err(error) = controller.ready_and_wait_start() {
         stop!(error.exit_code(), "{error}");
     }
-    stats.set_running();
+    stats.set_phase(Phase::Running);
 }
 
 /// The program shall not see how it was launched.

@@ -335,7 +335,7 @@ impl Agent {
             let phase = node.stats.phase();
             if phase != node.phase {
                 node.phase = phase;
-                self.speaker.say(FromAgent::Stats { rank, bytes: node.stats.snapshot() });
+                self.speaker.say(FromAgent::Phase { rank, phase });
             }
         }
     }

@@ -14,7 +14,8 @@
 //! | `Stdout` | agent | launcher | what a node wrote; the first of the host for all, in their order, unless each has its own |
 //! | `Stderr` | agent | launcher | what a node wrote |
 //! | `StdoutClosed` | launcher | agent | nobody reads what the nodes write |
-//! | `Stats` | agent | launcher | a node's counters and last words |
+//! | `Phase` | agent | launcher | how far a starting node has come: short, for it must fit into the pipe of a launcher that is stopped |
+//! | `Stats` | agent | launcher | an ended node's counters and last words |
 //! | `Ended` | agent | launcher | a node was reaped; all it wrote came before |
 //! | `Signal` | launcher | agent | for a node or its group |
 //!
@@ -27,6 +28,7 @@ use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr};
 
 use dstd_control::secret::Secret;
+use dstd_control::stats::Phase;
 use serde::{Deserialize, Serialize};
 
 use crate::sys::Status;
@@ -135,6 +137,7 @@ pub(crate) enum FromAgent {
     Stdout { rank: u16, bytes: Vec<u8> },
     Stderr { rank: u16, bytes: Vec<u8> },
     StdinTaken,
+    Phase { rank: u16, phase: Phase },
     Stats { rank: u16, bytes: Vec<u8> },
     Ended { rank: u16, status: Status, peak_rss_bytes: u64 },
 }
@@ -289,6 +292,7 @@ impl FromAgent {
             FromAgent::Stderr { rank, bytes } => Frame::new(106, rank, bytes),
             FromAgent::StdinTaken => Frame::new(107, 0, Vec::new()),
             FromAgent::Stats { rank, bytes } => Frame::new(108, rank, bytes),
+            FromAgent::Phase { rank, phase } => Frame::new(110, rank, numbers([phase as u64])),
             FromAgent::Ended { rank, status, peak_rss_bytes } => {
                 let (kind, number) = match status {
                     Status::Exit(code) => (0, code),
@@ -332,6 +336,11 @@ impl FromAgent {
                     _ => return Err(damaged()),
                 };
                 FromAgent::Ended { rank, status, peak_rss_bytes }
+            }
+            110 => {
+                let [phase] = read_numbers(&body)?;
+                let phase = Phase::ALL.into_iter().find(|known| *known as u64 == phase);
+                FromAgent::Phase { rank, phase: phase.ok_or_else(damaged)? }
             }
             _ => return Err(damaged()),
         })

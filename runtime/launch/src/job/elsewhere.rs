@@ -31,6 +31,11 @@ impl Job<'_> {
                     self.kill_all();
                 }
             }
+            FromAgent::Phase { rank, phase } => {
+                if let Some(index) = self.node_there(link, rank) {
+                    self.nodes[index].stats.set_phase(phase);
+                }
+            }
             FromAgent::Stats { rank, bytes } => {
                 if let Some(index) = self.node_there(link, rank)
                     && let Err(error) = self.nodes[index].stats.restore(&bytes)

@@ -10,7 +10,7 @@ use dstd_control::env::NodeEnv;
 use dstd_control::mesh;
 use dstd_control::rendezvous::{Controller, Hello, PROTOCOL};
 use dstd_control::secret::Secret;
-use dstd_control::stats::{ExitKind, StatsBlock};
+use dstd_control::stats::{ExitKind, Phase, StatsBlock};
 
 struct Node {
     rank: u16,
@@ -36,7 +36,7 @@ pub(crate) fn main(args: &[String]) -> ! {
         _ => {}
     }
     let node = join(&env, behaviour, culprit, text);
-    node.stats.set_running();
+    node.stats.set_phase(Phase::Running);
     if !matches!(behaviour, "ok" | "stdin" | "show" | "exit" | "read-then-exit" | "lines" | "flood") {
         say(&format!("up {} {}", env.rank, std::process::id()));
     }

@@ -53,6 +53,8 @@ fn from_agent() -> Vec<FromAgent> {
         FromAgent::Stdout { rank: 3, bytes: vec![0; 70_000] },
         FromAgent::Stderr { rank: 3, bytes: Vec::new() },
         FromAgent::StdinTaken,
+        FromAgent::Phase { rank: 3, phase: Phase::Booting },
+        FromAgent::Phase { rank: 3, phase: Phase::Running },
         FromAgent::Stats { rank: 1, bytes: vec![7; 16] },
         ended(Status::Exit(-1)),
         ended(Status::Signal { signal: 9, core: false }),
