@@ -4,11 +4,12 @@
 //! What the node has stored before it dies, by whatever death, the launcher can read afterwards:
 //! the memory belongs to the memfd, not to a process.
 //!
-//! *Layout* (version 2; all `u64`, little-endian as the host):
+//! *Layout* (version 3; all `u64`, little-endian as the host):
 //! ```text
 //! version phase | ending origin code reason_len | threads_run peak_rss_bytes remote_frees
 //! | fault service | heap_in_use_bytes heap_returned_bytes striped_peak_bytes
 //! | faults read write upgrade | futex wait wake | pages evicted discarded | sent[32] { messages, bytes } | reason[512 bytes]
+//! | rank image_bias | peers[64] { faults, messages, bytes } | hot pages (see [`hot`])
 //! ```
 //!
 //! *Who may touch what, when.* The node writes, any thread, relaxed: each number stands alone. Only
@@ -25,8 +26,16 @@ use std::ptr::NonNull;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
+use dstd_addr::NODES_MAX;
+
+pub mod hot;
+
+use hot::HotTable;
+
+/// What the kernel calls the memory of a block.
+pub const NAME: &std::ffi::CStr = c"dstd-stats";
 /// Changes with the layout of [`Stats`].
-pub const VERSION: u64 = 2;
+pub const VERSION: u64 = 3;
 /// Room for kinds of messages.
 pub const KINDS_MAX: usize = 32;
 /// A longer reason is cut.
@@ -67,6 +76,16 @@ pub struct Sent {
     pub messages: AtomicU64,
     /// Their bytes, headers included.
     pub bytes: AtomicU64,
+}
+
+/// What a node had to do with one node.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Peer {
+    /// Faults on pages whose home it is; also on this node's own.
+    pub faults: AtomicU64,
+    /// What was sent to it.
+    pub sent: Sent,
 }
 
 /// How an orderly end began.
@@ -195,14 +214,25 @@ pub struct Stats {
     /// What was sent, by kind of message.
     pub sent: [Sent; KINDS_MAX],
     reason: [AtomicU64; REASON_BYTES_MAX / 8],
+    /// Which node it is, from its boot on.
+    pub rank: AtomicU64,
+    /// What is to be subtracted from the address of an instruction of the program to get its address in the file.
+    pub image_bias: AtomicU64,
+    /// By rank: the other nodes, and this one.
+    pub peers: [Peer; NODES_MAX as usize],
+    /// The pages on which this node's threads fault most.
+    pub hot: HotTable,
 }
 
 impl Stats {
-    /// Counts a message of `kind`; kinds beyond [`KINDS_MAX`] are counted as the last one.
-    pub fn add_sent(&self, kind: usize, bytes: u64) {
-        let sent = &self.sent[kind.min(KINDS_MAX - 1)];
-        sent.messages.fetch_add(1, Relaxed);
-        sent.bytes.fetch_add(bytes, Relaxed);
+    /// Counts a message of `kind` to node `to`; kinds beyond [`KINDS_MAX`] are counted as the last one.
+    pub fn add_sent(&self, to: u16, kind: usize, bytes: u64) {
+        let by_kind = &self.sent[kind.min(KINDS_MAX - 1)];
+        let by_peer = self.peers.get(usize::from(to)).map(|peer| &peer.sent);
+        for sent in [Some(by_kind), by_peer].into_iter().flatten() {
+            sent.messages.fetch_add(1, Relaxed);
+            sent.bytes.fetch_add(bytes, Relaxed);
+        }
     }
 
     /// Notes how this node serves page faults.
@@ -287,6 +317,9 @@ impl Stats {
     }
 }
 
+/// A block is smaller than any sensible limit of file sizes.
+const _: () = assert!(size_of::<Stats>() <= 24 << 10);
+
 /// How many numbers a block is.
 const WORDS: usize = size_of::<Stats>() / size_of::<AtomicU64>();
 
@@ -332,6 +365,8 @@ fn no_snapshot() -> io::Error {
 #[derive(Debug)]
 pub struct StatsBlock {
     stats: NonNull<Stats>,
+    /// Kept open for whoever wants to look at a running program ([`StatsBlock::watch`]).
+    _file: Option<OwnedFd>,
 }
 
 // SAFETY: the mapping may be used and unmapped from any thread, and all its fields are atomic.
@@ -346,17 +381,19 @@ impl StatsBlock {
     /// When the kernel gives no memory.
     pub fn create() -> io::Result<(StatsBlock, OwnedFd)> {
         // SAFETY: the name is a NUL-terminated literal.
-        let fd = unsafe { libc::memfd_create(c"dstd-stats".as_ptr(), libc::MFD_CLOEXEC) };
+        let fd = unsafe { libc::memfd_create(NAME.as_ptr(), libc::MFD_CLOEXEC) };
         if fd < 0 {
             return Err(io::Error::last_os_error());
         }
         // SAFETY: `fd` was just opened and belongs to nobody else.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        may_be_as_large(size_of::<Stats>() as u64)?;
         // SAFETY: no memory is involved.
         if unsafe { libc::ftruncate(fd.as_raw_fd(), size_of::<Stats>() as libc::off_t) } != 0 {
             return Err(io::Error::last_os_error());
         }
-        let block = StatsBlock::mmap(libc::MAP_SHARED, fd.as_raw_fd())?;
+        let mut block = StatsBlock::mmap(libc::MAP_SHARED, fd.as_raw_fd())?;
+        block._file = Some(fd.try_clone()?);
         block.version.store(VERSION, Relaxed);
         Ok((block, fd))
     }
@@ -366,6 +403,16 @@ impl StatsBlock {
     /// # Errors
     /// When `fd` is no block of this version.
     pub fn map(fd: BorrowedFd<'_>) -> io::Result<StatsBlock> {
+        let block = StatsBlock::watch(fd)?;
+        block.set_phase(Phase::Booting);
+        Ok(block)
+    }
+
+    /// Maps the block of a node that somebody else runs, and changes nothing.
+    ///
+    /// # Errors
+    /// When `fd` is no block of this version.
+    pub fn watch(fd: BorrowedFd<'_>) -> io::Result<StatsBlock> {
         // SAFETY: all-zero bytes are a valid `stat`.
         let mut stat: libc::stat = unsafe { std::mem::zeroed() };
         // SAFETY: `stat` is live and writable.
@@ -381,7 +428,6 @@ impl StatsBlock {
         if block.version.load(Relaxed) != VERSION {
             return Err(wrong());
         }
-        block.set_phase(Phase::Booting);
         Ok(block)
     }
 
@@ -411,8 +457,18 @@ impl StatsBlock {
             return Err(io::Error::last_os_error());
         }
         let stats = NonNull::new(at.cast()).ok_or_else(|| io::Error::other("mapped at address 0"))?;
-        Ok(StatsBlock { stats })
+        Ok(StatsBlock { stats, _file: None })
     }
+}
+
+/// Beyond the limit of file sizes the kernel would not only refuse but also send a deadly signal.
+fn may_be_as_large(bytes: u64) -> io::Result<()> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is live and writable.
+    if unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    if limit.rlim_cur < bytes { Err(io::Error::from_raw_os_error(libc::EFBIG)) } else { Ok(()) }
 }
 
 impl Deref for StatsBlock {

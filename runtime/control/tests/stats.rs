@@ -4,6 +4,7 @@
 use std::os::fd::AsFd;
 use std::sync::atomic::Ordering::Relaxed;
 
+use dstd_control::stats::hot::{HOT_PAGES, HOT_SITES, HotFault, HotSite, PageKind};
 use dstd_control::stats::{Ending, ExitKind, KINDS, KINDS_MAX, Phase, REASON_BYTES_MAX, StatsBlock};
 use dstd_protocol::MessageKind;
 
@@ -24,9 +25,9 @@ fn what_one_mapping_stores_the_other_sees_even_when_the_first_is_gone() {
         let node = StatsBlock::map(fd.as_fd()).unwrap();
         assert_eq!(launcher.phase(), Phase::Booting);
         node.set_phase(Phase::Running);
-        node.add_sent(3, 100);
-        node.add_sent(3, 50);
-        node.add_sent(KINDS_MAX + 5, 1);
+        node.add_sent(1, 3, 100);
+        node.add_sent(2, 3, 50);
+        node.add_sent(2, KINDS_MAX + 5, 1);
         node.faults_read.fetch_add(7, Relaxed);
         node.goodbye(ExitKind::Exit, 2, -3);
         node.stop(72, "too late to say");
@@ -35,6 +36,11 @@ fn what_one_mapping_stores_the_other_sees_even_when_the_first_is_gone() {
     assert_eq!(launcher.sent[3].messages.load(Relaxed), 2);
     assert_eq!(launcher.sent[3].bytes.load(Relaxed), 150);
     assert_eq!(launcher.sent[KINDS_MAX - 1].messages.load(Relaxed), 1);
+    let to = |peer: usize| {
+        let sent = &launcher.peers[peer].sent;
+        (sent.messages.load(Relaxed), sent.bytes.load(Relaxed))
+    };
+    assert_eq!([to(0), to(1), to(2)], [(0, 0), (1, 100), (2, 51)]);
     assert_eq!(launcher.faults_read.load(Relaxed), 7);
     assert_eq!(launcher.ending(), Ending::Goodbye { kind: ExitKind::Exit, origin: 2, code: -3 });
 }
@@ -70,8 +76,8 @@ fn another_file_is_no_block() {
 fn a_snapshot_says_the_same_elsewhere() {
     let (node, _fd) = StatsBlock::create().unwrap();
     node.set_phase(Phase::Running);
-    node.add_sent(3, 100);
-    node.add_sent(KINDS_MAX - 1, 9);
+    node.add_sent(1, 3, 100);
+    node.add_sent(1, KINDS_MAX - 1, 9);
     node.futex_wake.fetch_add(11, Relaxed);
     node.stop(72, "a reason");
     let there = StatsBlock::private().unwrap();
@@ -87,4 +93,77 @@ fn a_snapshot_says_the_same_elsewhere() {
         assert!(there.restore(wrong).is_err());
     }
     assert_eq!(there.snapshot(), snapshot, "nothing was changed");
+}
+
+fn fault(address: u64, write: bool) -> HotFault {
+    HotFault { address, write, kind: PageKind::Heap, home: 3 }
+}
+
+#[test]
+fn what_faults_often_is_kept_and_never_counted_too_low() {
+    let block = StatsBlock::private().unwrap();
+    let hot = |n: u64| 0x1000_0000_0000 + n * 4096;
+    // Three pages fault again and again between thousands that fault once or twice.
+    for round in 0..1000_u64 {
+        for page in 0..3 {
+            let write = round % 4 == 0;
+            let row = block.hot.fault(4096, fault(hot(page) + 16 + page * 8, write));
+            if row.sample {
+                block.hot.sample(row, 0x5000 + page, [0, 8, page, 0]);
+            }
+        }
+        for cold in 0..10 {
+            block.hot.fault(4096, fault(hot(1000 + round * 7 + cold), false));
+        }
+    }
+    let pages = block.hot.pages();
+    assert_eq!(pages.len(), HOT_PAGES);
+    for (n, page) in pages.iter().take(3).enumerate() {
+        let n = n as u64;
+        assert_eq!((page.page, page.kind, page.home), (hot(n), PageKind::Heap, 3));
+        assert_eq!((page.faults, page.excess, page.reads, page.writes), (1000, 0, 750, 250));
+        assert_eq!((page.low, page.high), (16 + n as u16 * 8, 16 + n as u16 * 8));
+        // 2, 4, 8, and every 16th: 16, 32, ... 992.
+        let callers = [8, n].into_iter().filter(|&caller| caller != 0).collect();
+        assert_eq!(page.sites, [HotSite { address: 0x5000 + n, samples: 3 + 62, callers }]);
+    }
+    let sum: u64 = pages.iter().map(|page| page.faults).sum();
+    assert_eq!(sum, 13_000, "every fault is somewhere in the table");
+    for page in &pages {
+        assert_eq!(page.reads + page.writes, page.faults - page.excess, "{page:?}");
+    }
+}
+
+#[test]
+fn the_most_frequent_instructions_of_a_page_are_kept() {
+    let block = StatsBlock::private().unwrap();
+    for n in 0..100_u64 {
+        let row = block.hot.fault(4096, fault(4096, true));
+        block.hot.sample(row, if n % 2 == 0 { 7 } else { 100 + n }, [0; 4]);
+    }
+    let sites = &block.hot.pages()[0].sites;
+    assert_eq!(sites.len(), HOT_SITES);
+    assert_eq!((sites[0].address, sites[0].samples), (7, 50));
+}
+
+#[test]
+fn a_watcher_changes_nothing() {
+    let (launcher, fd) = StatsBlock::create().unwrap();
+    let watcher = StatsBlock::watch(fd.as_fd()).unwrap();
+    launcher.futex_wait.fetch_add(3, Relaxed);
+    assert_eq!((watcher.futex_wait.load(Relaxed), watcher.phase()), (3, Phase::Born));
+}
+
+#[test]
+fn the_span_of_a_page_is_that_of_its_writes() {
+    let span_after = |faults: &[(u64, bool)]| {
+        let block = StatsBlock::private().unwrap();
+        for &(offset, write) in faults {
+            block.hot.fault(4096, fault(4096 + offset, write));
+        }
+        (block.hot.pages()[0].low, block.hot.pages()[0].high)
+    };
+    assert_eq!(span_after(&[(8, false), (100, false), (50, false)]), (8, 100));
+    assert_eq!(span_after(&[(8, false), (20, true), (24, true), (100, false)]), (20, 24));
+    assert_eq!(span_after(&[(20, true), (0, false), (16, true)]), (16, 20));
 }

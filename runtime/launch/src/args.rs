@@ -48,7 +48,8 @@ struct LaunchCommand {
 }
 
 const AFTER_HELP: &str = "\
-`dstd-launch doctor` (or `cargo dstd doctor`) says what this host lets nodes do. Signals, logs and \
+`dstd-launch doctor` (or `cargo dstd doctor`) says what this host lets nodes do, `dstd-launch top` what \
+running programs do. Signals, logs and \
 terminals: runtime/docs/everyday.md.
 
 Exit status: that of main on node 0; else 128 + signal or the status of the node that failed first; \
@@ -107,6 +108,9 @@ pub(crate) struct LaunchOptions {
     /// Write what happened to FILE as JSON, also when the run fails
     #[arg(long, value_name = "FILE")]
     pub(crate) report_json: Option<PathBuf>,
+    /// Say at the end which nodes faulted on whose pages, and which N pages faulted most, from which lines [default: 5]
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "5")]
+    pub(crate) hot_pages: Option<u16>,
     #[command(flatten)]
     pub(crate) everyday: Everyday,
     /// Statics stay private to a node
@@ -409,12 +413,14 @@ mod tests {
         let all = launch(
             "-n 4 --transport tcp --no-direct --heap 4G --threads 8 --placement remote -x A=b --env C=d=e \
              --chdir /tmp --on-failure abort --timeout 2m --grace 500ms --connect-timeout 1s --report-json r \
-             --private-statics -vv prog",
+             --hot-pages --private-statics -vv prog",
         )
         .unwrap()
         .launch;
         assert_eq!((all.timeout, all.grace), (Some(Duration::from_secs(120)), Duration::from_millis(500)));
         assert_eq!(all.connect_timeout, Duration::from_secs(1));
+        assert_eq!((plain.hot_pages, all.hot_pages), (None, Some(5)));
+        assert_eq!(launch("--hot-pages=9 prog").unwrap().launch.hot_pages, Some(9));
         assert_eq!(all.env, ["A=b", "C=d=e"]);
         let options = all.options(Options::default());
         assert_eq!(

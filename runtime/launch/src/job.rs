@@ -140,13 +140,19 @@ pub(crate) fn run(plan: &Plan) -> i32 {
         }
     };
     let missing = u16::try_from(nodes.len()).unwrap_or(u16::MAX)..plan.launch.nodes;
-    nodes.extend(missing.map(|rank| NodeReport::absent(rank, &host)));
-    if let Some(file) = &mut report {
-        let written = Report::new(&heading, began.elapsed().as_secs_f64(), &verdict, nodes).write(file);
-        if let Err(error) = written {
-            console.say(format_args!("cannot write the report: {error}"));
-            return if verdict.code == 0 { exit::INTERNAL } else { verdict.code };
-        }
+    nodes.extend(missing.map(|rank| NodeReport::absent(rank, plan.launch.nodes, &host)));
+    if report.is_none() && plan.launch.hot_pages.is_none() {
+        return verdict.code;
+    }
+    let whole = Report::new(&heading, began.elapsed().as_secs_f64(), &verdict, nodes);
+    if let Some(most) = plan.launch.hot_pages {
+        console.say(whole.hot_pages_in_words(most.into()));
+    }
+    if let Some(file) = &mut report
+        && let Err(error) = whole.write(file)
+    {
+        console.say(format_args!("cannot write the report: {error}"));
+        return if verdict.code == 0 { exit::INTERNAL } else { verdict.code };
     }
     verdict.code
 }
@@ -500,7 +506,10 @@ impl Job<'_> {
     fn report(&self) -> Vec<NodeReport> {
         let nodes = (0..).zip(&self.nodes);
         nodes
-            .map(|(rank, node)| NodeReport::new(rank, &node.host, node.pid, node.peak_rss_bytes, &node.stats))
+            .map(|(rank, node)| {
+                let nodes = self.launch.nodes;
+                NodeReport::new(rank, nodes, &node.host, node.pid, node.peak_rss_bytes, &node.stats)
+            })
             .collect()
     }
 }

@@ -9,8 +9,9 @@
 //!      |      |-- output     what the nodes print: shown, logged
 //!      |      |-- console    stderr, the launcher's own words
 //!      |      |-- verdict    why it ended (pure)
-//!      |      `-- report     what happened, as JSON
+//!      |      `-- report     what happened, as JSON and in words; symbols: lines of the program
 //!      |-- dry_run           what would be started
+//!      |-- top               what a running program does
 //!      `-- doctor            what this host lets nodes do
 //! ```
 //! The job's thread decides; the other threads wait for one thing each and send it an event.
@@ -35,7 +36,9 @@ mod remains;
 mod report;
 mod signals;
 mod spawn;
+mod symbols;
 mod sys;
+mod top;
 mod verdict;
 
 use std::ffi::OsString;
@@ -51,6 +54,9 @@ pub fn main(args: impl Iterator<Item = OsString>) -> i32 {
     let args: Vec<OsString> = args.collect();
     if doctor::is_asked(&args) {
         return doctor::run(args.into_iter().skip(1));
+    }
+    if args.get(1).is_some_and(|word| word == "top") {
+        return top::run(args.into_iter().skip(1));
     }
     if let [_, first, rest @ ..] = &args[..]
         && first == "agent"

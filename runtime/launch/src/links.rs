@@ -20,7 +20,7 @@ use crate::sys;
 
 /// What the launcher has open besides: for each node its stderr, its connection, its statistics while it starts.
 const OTHERS: u64 = 64;
-const OTHERS_PER_NODE: u64 = 4;
+const OTHERS_PER_NODE: u64 = 5;
 
 /// The ends of nodes that have not started.
 pub(crate) struct Links {

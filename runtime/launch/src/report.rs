@@ -3,12 +3,19 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use dstd_control::stats::hot;
 use dstd_control::stats::{FaultService, KINDS, Stats};
 use serde::Serialize;
 
+use self::pages::HotPage;
+use crate::symbols::Symbols;
 use crate::verdict::{Origin, Verdict};
+
+pub(crate) mod pages;
+pub(crate) mod words;
 
 /// Changes when a key changes its meaning or goes away.
 const SCHEMA: u32 = 1;
@@ -24,7 +31,8 @@ pub(crate) struct Report {
     mode: &'static str,
     wall_s: f64,
     exit: Exit,
-    nodes: Vec<Node>,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) hot_pages: Vec<HotPage>,
 }
 
 #[derive(Serialize)]
@@ -37,17 +45,32 @@ struct Exit {
 
 #[derive(Serialize)]
 pub(crate) struct Node {
-    rank: u16,
+    pub(crate) rank: u16,
     host: String,
     pid: Option<u32>,
     threads_run: u64,
     peak_rss_bytes: u64,
     sent: BTreeMap<&'static str, Sent>,
+    pub(crate) peers: Vec<Peer>,
     faults: Faults,
     remote_frees: u64,
     heap: Heap,
     futex: Futex,
     pages: Pages,
+    /// What the report says of all nodes' hot pages comes from here.
+    #[serde(skip)]
+    pub(crate) hot: Vec<hot::HotPage>,
+    #[serde(skip)]
+    pub(crate) image_bias: u64,
+}
+
+/// What a node had to do with the node `rank`.
+#[derive(Serialize, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Peer {
+    pub(crate) rank: u16,
+    pub(crate) faults: u64,
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
 }
 
 #[derive(Serialize)]
@@ -90,7 +113,14 @@ fn get(counter: &AtomicU64) -> u64 {
 
 impl Node {
     /// A node that ran: `peak_rss_bytes` is what the kernel says, `pid` is 0 when nobody knows it.
-    pub(crate) fn new(rank: u16, host: &str, pid: u32, peak_rss_bytes: u64, stats: &Stats) -> Node {
+    pub(crate) fn new(
+        rank: u16,
+        nodes: u16,
+        host: &str,
+        pid: u32,
+        peak_rss_bytes: u64,
+        stats: &Stats,
+    ) -> Node {
         let sent = KINDS.iter().zip(&stats.sent);
         Node {
             rank,
@@ -101,6 +131,7 @@ impl Node {
             sent: sent
                 .map(|(name, sent)| (*name, Sent { messages: get(&sent.messages), bytes: get(&sent.bytes) }))
                 .collect(),
+            peers: peers(nodes, stats),
             faults: Faults {
                 service: stats.fault_service().map(FaultService::name),
                 read: get(&stats.faults_read),
@@ -115,11 +146,13 @@ impl Node {
             },
             futex: Futex { wait: get(&stats.futex_wait), wake: get(&stats.futex_wake) },
             pages: Pages { evicted: get(&stats.pages_evicted), discarded: get(&stats.pages_discarded) },
+            hot: stats.hot.pages(),
+            image_bias: get(&stats.image_bias),
         }
     }
 
     /// A node that was never started.
-    pub(crate) fn absent(rank: u16, host: &str) -> Node {
+    pub(crate) fn absent(rank: u16, nodes: u16, host: &str) -> Node {
         Node {
             rank,
             host: host.to_owned(),
@@ -127,13 +160,27 @@ impl Node {
             threads_run: 0,
             peak_rss_bytes: 0,
             sent: KINDS.iter().map(|name| (*name, Sent { messages: 0, bytes: 0 })).collect(),
+            peers: (0..nodes).map(|rank| Peer { rank, faults: 0, messages: 0, bytes: 0 }).collect(),
             faults: Faults { service: None, read: 0, write: 0, upgrade: 0 },
             remote_frees: 0,
             heap: Heap { in_use_bytes: 0, returned_bytes: 0, striped_peak_bytes: 0 },
             futex: Futex { wait: 0, wake: 0 },
             pages: Pages { evicted: 0, discarded: 0 },
+            hot: Vec::new(),
+            image_bias: 0,
         }
     }
+}
+
+/// What `stats` say of each node of a program of `nodes` nodes.
+fn peers(nodes: u16, stats: &Stats) -> Vec<Peer> {
+    let peer = |(rank, peer): (u16, &dstd_control::stats::Peer)| Peer {
+        rank,
+        faults: get(&peer.faults),
+        messages: get(&peer.sent.messages),
+        bytes: get(&peer.sent.bytes),
+    };
+    (0..nodes).zip(&stats.peers).map(peer).collect()
 }
 
 /// What is known of a job before it runs.
@@ -147,6 +194,10 @@ pub(crate) struct Heading {
 
 impl Report {
     pub(crate) fn new(heading: &Heading, wall_s: f64, verdict: &Verdict, nodes: Vec<Node>) -> Report {
+        // Reading a program's debug information takes its time.
+        let any = nodes.iter().any(|node| !node.hot.is_empty());
+        let symbols = if any { Symbols::of(Path::new(&heading.program)) } else { Symbols::none() };
+        let hot_pages = pages::merge(&nodes, &symbols);
         Report {
             schema: SCHEMA,
             job: heading.job.clone(),
@@ -168,6 +219,7 @@ impl Report {
                 reason: verdict.reason.clone(),
             },
             nodes,
+            hot_pages,
         }
     }
 
@@ -214,8 +266,12 @@ mod tests {
         stats.heap_in_use_bytes.store(12, Ordering::Relaxed);
         stats.heap_returned_bytes.store(13, Ordering::Relaxed);
         stats.striped_peak_bytes.store(14, Ordering::Relaxed);
-        stats.add_sent(1, 4096);
-        let mut value = report(vec![Node::new(0, "h", 42, 50, &stats)]);
+        stats.add_sent(1, 1, 4096);
+        stats.peers[0].faults.store(15, Ordering::Relaxed);
+        let fault = hot::HotFault { address: 0x2008, write: true, kind: hot::PageKind::Heap, home: 0 };
+        let row = stats.hot.fault(4096, fault);
+        stats.hot.sample(row, 0x77, [0; 4]);
+        let mut value = report(vec![Node::new(0, 2, "h", 42, 50, &stats)]);
 
         let sent = value["nodes"][0]["sent"].take();
         assert_eq!(sent.as_object().unwrap().len(), KINDS.len());
@@ -231,9 +287,20 @@ mod tests {
                 "exit": {"origin": "node", "node": 1, "code": 137, "reason": "why"},
                 "nodes": [{
                     "rank": 0, "host": "h", "pid": 42, "threads_run": 3, "peak_rss_bytes": 100, "sent": null,
+                    "peers": [
+                        {"rank": 0, "faults": 15, "messages": 0, "bytes": 0},
+                        {"rank": 1, "faults": 0, "messages": 1, "bytes": 4096}
+                    ],
                     "faults": {"service": "user", "read": 4, "write": 5, "upgrade": 6}, "remote_frees": 7,
                     "heap": {"in_use_bytes": 12, "returned_bytes": 13, "striped_peak_bytes": 14},
                     "futex": {"wait": 8, "wake": 9}, "pages": {"evicted": 10, "discarded": 11}
+                }],
+                "hot_pages": [{
+                    "page": "0x2000", "kind": "heap", "home": 0, "faults": 1, "apart": false,
+                    "nodes": [{
+                        "rank": 0, "read": 0, "write": 1, "excess": 0, "first_byte": 8, "last_byte": 8,
+                        "sites": [{"address": "0x77", "samples": 1, "function": null, "file": null, "line": null}]
+                    }]
                 }]
             })
         );
@@ -242,7 +309,7 @@ mod tests {
     #[test]
     fn a_node_that_never_ran_has_the_same_keys() {
         let stats = StatsBlock::private().unwrap();
-        let value = report(vec![Node::new(0, "h", 42, 50, &stats), Node::absent(1, "h")]);
+        let value = report(vec![Node::new(0, 2, "h", 42, 50, &stats), Node::absent(1, 2, "h")]);
         let keys = |node: &Value| node.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
         assert_eq!(keys(&value["nodes"][0]), keys(&value["nodes"][1]));
         assert_eq!(value["nodes"][1]["pid"], Value::Null);
@@ -252,7 +319,10 @@ mod tests {
     #[test]
     fn every_key_is_explained() {
         let text = include_str!("../../docs/report.md");
-        let value = report(vec![Node::absent(0, "h")]);
+        let stats = StatsBlock::private().unwrap();
+        let fault = hot::HotFault { address: 1, write: true, kind: hot::PageKind::Heap, home: 0 };
+        stats.hot.sample(stats.hot.fault(4096, hot::HotFault { address: 0x2008, ..fault }), 1, [0; 4]);
+        let value = report(vec![Node::new(0, 2, "h", 1, 1, &stats)]);
         let mut missing = Vec::new();
         let mut look = |value: &Value| {
             for key in value.as_object().unwrap().keys() {
@@ -268,6 +338,10 @@ mod tests {
             &value["nodes"][0]["faults"],
             &value["nodes"][0]["futex"],
             &value["nodes"][0]["pages"],
+            &value["nodes"][0]["peers"][0],
+            &value["hot_pages"][0],
+            &value["hot_pages"][0]["nodes"][0],
+            &value["hot_pages"][0]["nodes"][0]["sites"][0],
         ]
         .into_iter()
         .for_each(&mut look);

@@ -6,6 +6,7 @@ use core::ffi::{c_char, c_int, c_void};
 use std::io;
 use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::channel;
 
 use dstd_addr::{Layout, NodeId};
@@ -38,6 +39,8 @@ pub(super) fn join(environment: &NodeEnv, config: Config, program: Program) {
     let secret = Secret::read_from(unsafe { OwnedFd::from_raw_fd(environment.cred_fd) })
         .unwrap_or_else(|error| stop!(fatal::SECRET, "cannot read the cluster's secret: {error}"));
     let stats = start::stats(environment).leak();
+    stats.rank.store(environment.rank.into(), Ordering::Relaxed);
+    stats.image_bias.store(identity::image_bias(), Ordering::Relaxed);
     // Before any descriptor is made that stays: the runtime's own must be this node's as well.
     let descriptors = if nodes > 1 { set_descriptors_apart(me, nodes, environment) } else { Ok(0) };
     let private_statics = config.private_statics;

@@ -46,6 +46,16 @@ pub(crate) fn tls() -> Tls {
     Headers::read().tls
 }
 
+/// What the kernel has added to the addresses in the program's file.
+pub(super) fn image_bias() -> u64 {
+    Headers::read().bias
+}
+
+/// Where the program's instructions lie.
+pub(crate) fn code() -> core::ops::Range<u64> {
+    Headers::read().code
+}
+
 /// The build id that the linker has put into the program, or else a digest of its file.
 pub(super) fn build_id() -> std::io::Result<Vec<u8>> {
     let headers = Headers::read();
@@ -120,6 +130,9 @@ pub(super) fn cpu() -> u64 {
 struct Headers {
     build_id: Vec<u8>,
     tls: Tls,
+    /// Of the program itself.
+    bias: u64,
+    code: core::ops::Range<u64>,
     objects: usize,
 }
 
@@ -143,6 +156,10 @@ impl Headers {
                     self.tls.program = Some([base + header.p_vaddr, bytes, align]);
                 }
             }
+            libc::PT_LOAD if self.objects == 0 && header.p_flags & libc::PF_X != 0 => {
+                let start = base + header.p_vaddr;
+                self.code = start..start + header.p_memsz;
+            }
             libc::PT_NOTE if self.objects == 0 && self.build_id.is_empty() => {
                 let start = (base + header.p_vaddr) as *const u8;
                 // SAFETY: a note segment of the program is mapped, readable and never changes.
@@ -163,6 +180,9 @@ unsafe extern "C" fn visit(info: *mut libc::dl_phdr_info, _: usize, headers: *mu
     let info = unsafe { &*info };
     // SAFETY: libc vouches for the table's length.
     let table = unsafe { core::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
+    if headers.objects == 0 {
+        headers.bias = info.dlpi_addr;
+    }
     for header in table {
         headers.program_header(info.dlpi_addr, header);
     }

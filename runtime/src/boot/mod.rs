@@ -17,5 +17,5 @@ mod native;
 mod shared_key;
 mod start;
 
-pub(crate) use identity::{Tls, runtime_stack_bytes, tls, tls_bytes};
+pub(crate) use identity::{Tls, code, runtime_stack_bytes, tls, tls_bytes};
 pub(crate) use start::__libc_start_main;

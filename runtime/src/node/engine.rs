@@ -16,6 +16,7 @@ use dstd_transport::wait::{Idle, Waiter};
 use dstd_transport::{Event, Header, Outbox, Transport};
 
 use super::discards::Discards;
+use super::hot::Hot;
 use super::program::Ending;
 use super::{FutexState, Request, Shipped};
 use crate::context::Context;
@@ -65,6 +66,7 @@ pub(crate) struct Engine {
     /// The spawner thread, which may block where this one must not.
     pub(super) tasks: Sender<Task>,
     discards: Discards,
+    hot: Hot,
     pub(super) ending: Ending,
     event: OwnedFd,
     page_outputs: Vec<page::Output>,
@@ -99,6 +101,7 @@ impl Engine {
             shipped: BTreeMap::new(),
             tasks,
             discards: Discards::default(),
+            hot: Hot::default(),
             ending: Ending::default(),
             event,
             page_outputs: Vec::new(),
@@ -243,13 +246,13 @@ impl Engine {
         let page = GlobalAddr(fault.address).page();
         match self.context.layout.kind(fault.address) {
             Kind::Heap(_) | Kind::Stack(_) | Kind::Striped(_) | Kind::Static => {
-                self.page(out, page::Input::Fault { page, write: fault.write }, &[]);
+                self.page_fault(out, page, fault);
             }
             // In a domain only a slot that never had a thread has no page there.
             Kind::ThreadLocal(owner) if self.context.direct => {
                 self.ask_what_it_is(out, owner, fault.address);
             }
-            Kind::ThreadLocal(_) => self.page(out, page::Input::Fault { page, write: fault.write }, &[]),
+            Kind::ThreadLocal(_) => self.page_fault(out, page, fault),
             Kind::Native(owner) | Kind::Private(owner) if owner != self.context.me => {
                 self.ask_what_it_is(out, owner, fault.address);
             }
@@ -259,6 +262,14 @@ impl Engine {
                 self.context.me,
                 fault.address
             ),
+        }
+    }
+
+    fn page_fault(&mut self, out: &mut dyn Outbox, page: PageNo, fault: Fault) {
+        let before = self.pages.counters().faults();
+        self.page(out, page::Input::Fault { page, write: fault.write }, &[]);
+        if self.pages.counters().faults() != before {
+            self.hot.count(self.context, fault, &self.page_outputs, (&self.pages, &self.memory));
         }
     }
 
@@ -395,7 +406,7 @@ impl Engine {
                 Payload::Own { first, count } => self.memory.bytes(first, count),
                 Payload::Copied { start, len } => &self.copies[start..start + len],
             };
-            count_sent(self.context, message, bytes.len() as u64);
+            count_sent(self.context, to, message, bytes.len() as u64);
             transmit(out, to, message, bytes);
         }
         self.copies.clear();
@@ -442,13 +453,13 @@ impl Engine {
     }
 
     pub(super) fn send(&mut self, out: &mut dyn Outbox, to: NodeId, message: Message, body: &[u8]) {
-        count_sent(self.context, message, body.len() as u64);
+        count_sent(self.context, to, message, body.len() as u64);
         transmit(out, to, message, body);
     }
 }
 
-fn count_sent(context: &Context, message: Message, body: u64) {
-    context.stats.add_sent(message.kind() as usize, body + size_of::<Header>() as u64);
+fn count_sent(context: &Context, to: NodeId, message: Message, body: u64) {
+    context.stats.add_sent(to.0, message.kind() as usize, body + size_of::<Header>() as u64);
 }
 
 fn transmit(out: &mut dyn Outbox, to: NodeId, message: Message, body: &[u8]) {

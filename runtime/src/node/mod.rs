@@ -5,6 +5,7 @@
 
 mod discards;
 mod engine;
+mod hot;
 mod program;
 mod queue;
 mod request;

@@ -22,6 +22,17 @@ pub(crate) const MINOR: u64 = 4;
 pub(crate) struct Fault {
     pub(crate) address: u64,
     pub(crate) write: bool,
+    /// The thread, where the kernel tells it; else 0.
+    pub(crate) thread: u32,
+    /// The instruction and the stack pointer, where they are known at once.
+    pub(crate) at: Option<At>,
+}
+
+/// Where a thread was when it touched a page.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct At {
+    pub(crate) instruction: u64,
+    pub(crate) stack: u64,
 }
 
 /// The mechanism that this node uses.

@@ -195,6 +195,17 @@ impl Memory {
         unsafe { core::slice::from_raw_parts(pointer, len as usize) }
     }
 
+    /// Makes this thread's reads of an own page outside the heap not fault, which the directory lets this node read.
+    pub(crate) fn make_readable(&self, page: PageNo) {
+        let start = page.addr().0;
+        if self.backing(page) == Backing::OwnAnonymous && self.is_registered(start) {
+            match self.faults().zero(start, PAGE_BYTES) {
+                Err(error) if error.raw_os_error() == Some(libc::EEXIST) => {}
+                result => done("populate", page, result),
+            }
+        }
+    }
+
     /// `Output::Install`.
     pub(crate) fn install(&mut self, first: PageNo, count: u16, writable: bool, bytes: &[u8]) {
         let (start, len) = span(first, count);

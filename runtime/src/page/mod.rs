@@ -7,7 +7,7 @@ pub(crate) mod moved;
 mod segv;
 mod uffd;
 
-pub(crate) use faults::{Fault, Faults};
+pub(crate) use faults::{At, Fault, Faults};
 pub(crate) use memory::Memory;
 pub(crate) use segv::{Segv, by_signal, serve_by_signal, serve_signal};
 pub(crate) use uffd::Uffd;

@@ -11,6 +11,7 @@ use crate::raw;
 
 const API: u64 = 0xAA;
 const FEATURE_PAGEFAULT_FLAG_WP: u64 = 1 << 0;
+const FEATURE_THREAD_ID: u64 = 1 << 8;
 const FEATURE_MINOR_SHMEM: u64 = 1 << 10;
 const FEATURE_EXACT_ADDRESS: u64 = 1 << 11;
 const FEATURE_WP_HUGETLBFS_SHMEM: u64 = 1 << 12;
@@ -116,6 +117,7 @@ impl Uffd {
     fn open_for_pages(mode: usize) -> io::Result<Uffd> {
         let uffd = Uffd::open_with(mode)?;
         let features = FEATURE_PAGEFAULT_FLAG_WP
+            | FEATURE_THREAD_ID
             | FEATURE_MINOR_SHMEM
             | FEATURE_EXACT_ADDRESS
             | FEATURE_WP_HUGETLBFS_SHMEM
@@ -268,7 +270,12 @@ impl Uffd {
         }
         let count = bytes as usize / size_of::<Event>();
         faults.extend(events[..count].iter().filter(|event| event.event == EVENT_PAGEFAULT).map(|event| {
-            Fault { address: event.address, write: event.flags & (FAULT_WRITE | FAULT_WP) != 0 }
+            Fault {
+                address: event.address,
+                write: event.flags & (FAULT_WRITE | FAULT_WP) != 0,
+                thread: event.thread,
+                at: None,
+            }
         }));
         Ok(())
     }

@@ -157,7 +157,7 @@ impl Node {
                 self.main_ends(0)
             }
             "count" => {
-                self.stats.add_sent(14, 99);
+                self.stats.add_sent(0, 14, 99);
                 self.stats.futex_wake.fetch_add(5, std::sync::atomic::Ordering::Relaxed);
                 self.main_ends(0)
             }

@@ -42,3 +42,10 @@ pub struct Counters {
     /// Own pages discarded.
     pub discards: u64,
 }
+
+impl Counters {
+    /// Faults of this node's threads that asked for a page or a right.
+    pub const fn faults(&self) -> u64 {
+        self.faults_read + self.faults_write + self.faults_upgrade
+    }
+}

@@ -42,7 +42,14 @@ extern "C" fn on_segv(signal: c_int, info: *mut siginfo_t, context: *mut c_void)
     }
     if let Some(address) = address
         && !context::is_child()
-        && page::serve_signal(address, machine.uc_mcontext.gregs[libc::REG_ERR as usize] & WRITE != 0)
+        && page::serve_signal(
+            address,
+            machine.uc_mcontext.gregs[libc::REG_ERR as usize] & WRITE != 0,
+            page::At {
+                instruction: machine.uc_mcontext.gregs[libc::REG_RIP as usize] as u64,
+                stack: machine.uc_mcontext.gregs[libc::REG_RSP as usize] as u64,
+            },
+        )
     {
         return;
     }

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use dstd_addr::Kind;
 
-use super::super::faults::Fault;
+use super::super::faults::{At, Fault};
 use super::arrivals::{Arrivals, Waiting};
 use crate::context::Context;
 use crate::stack;
@@ -30,8 +30,8 @@ pub(crate) fn by_signal() -> bool {
 }
 
 /// In the handler of `SIGSEGV`, all signals blocked: waits for the page at `address`, or returns false when the engine
-/// has nothing to do with it.
-pub(crate) fn serve_signal(address: u64, write: bool) -> bool {
+/// has nothing to do with it. `at` is where it was touched.
+pub(crate) fn serve_signal(address: u64, write: bool, at: At) -> bool {
     let Some(service) = SERVICE.get() else { return false };
     let ours = match service.context.layout.kind(address) {
         Kind::Stack(owner) if owner == service.context.me => service.pages && !stack::is_guard(address),
@@ -42,7 +42,8 @@ pub(crate) fn serve_signal(address: u64, write: bool) -> bool {
         Kind::Unused | Kind::Image => false,
     };
     if ours {
-        service.arrivals.wait(Fault { address, write }, || service.context.queue.wake());
+        let fault = Fault { address, write, thread: 0, at: Some(at) };
+        service.arrivals.wait(fault, || service.context.queue.wake());
     }
     ours
 }
