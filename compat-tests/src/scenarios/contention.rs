@@ -71,3 +71,65 @@ fn hammer(bytes: &mut [u8], done: &AtomicBool) {
     }
     assert!(bytes.iter().all(|byte| *byte == turn));
 }
+
+/// Two counters that different nodes count up on different lines, and nothing else on their page.
+#[derive(Default)]
+#[repr(align(4096))]
+struct Neighbours {
+    left: AtomicU64,
+    right: AtomicU64,
+}
+
+/// Neighbours on one page, written from two lines on two nodes: tells the page and the lines.
+pub(crate) fn neighbours() -> String {
+    const TIMES: u64 = 500_000;
+    let counters = Box::new(Neighbours::default());
+    let ready = AtomicUsize::new(0);
+    let (both, ready) = (&*counters, &ready);
+    let meet = move || {
+        ready.fetch_add(1, Ordering::SeqCst);
+        while ready.load(Ordering::SeqCst) < 2 {
+            thread::yield_now();
+        }
+    };
+    let lines = thread::scope(|scope| {
+        let left = cluster::scoped(scope, 0, move || {
+            meet();
+            for step in 0..TIMES {
+                cluster::pause(step, 4_096);
+                both.left.fetch_add(1, Ordering::Relaxed);
+            }
+            line!() - 2
+        });
+        let right = cluster::scoped(scope, 1, move || {
+            meet();
+            for step in 0..TIMES {
+                cluster::pause(step, 4_096);
+                both.right.fetch_add(1, Ordering::Relaxed);
+            }
+            line!() - 2
+        });
+        [left.join().unwrap(), right.join().unwrap()]
+    });
+    let page = &raw const *counters as usize & !4_095;
+    format!("{page:#x} {} {}", lines[0], lines[1])
+}
+
+/// Two nodes write neighbouring bytes until somebody ends the program.
+pub(crate) fn run_on() -> String {
+    let counters = Neighbours::default();
+    thread::scope(|scope| {
+        for (i, counter) in [&counters.left, &counters.right].into_iter().enumerate() {
+            cluster::scoped(scope, i, move || {
+                if i == 1 {
+                    println!("both run");
+                }
+                for step in 0_u64.. {
+                    cluster::pause(step, 4_096);
+                    counter.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    "never".to_owned()
+}

@@ -213,6 +213,8 @@ const ENDINGS: &[(&str, Run)] = &[
     ("pinned", descriptors::pinned),
     ("runtimes_own", descriptors::runtimes_own),
     ("c_streams", c_library::streams),
+    ("neighbours", contention::neighbours),
+    ("run_contended", contention::run_on),
     ("mappings_exhausted", mappings::exhausted),
     ("idle_frees", memory::idle_frees),
     ("small_returned", memory::small_returned),

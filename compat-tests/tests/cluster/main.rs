@@ -13,6 +13,7 @@ mod endings;
 mod examples;
 mod forks;
 mod hosts;
+mod hot_pages;
 mod kills;
 mod links;
 mod managed;

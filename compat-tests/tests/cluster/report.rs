@@ -6,8 +6,19 @@ use serde_json::Value;
 
 use crate::harness::{Run, Scratch, direct, kill, over, program, scenario};
 
-const KEYS: &[&str] =
-    &["schema", "job", "program", "args", "transport", "engine", "mode", "wall_s", "exit", "nodes"];
+const KEYS: &[&str] = &[
+    "schema",
+    "job",
+    "program",
+    "args",
+    "transport",
+    "engine",
+    "mode",
+    "wall_s",
+    "exit",
+    "nodes",
+    "hot_pages",
+];
 const EXIT_KEYS: &[&str] = &["origin", "node", "code", "reason"];
 const NODE_KEYS: &[&str] = &[
     "rank",
@@ -16,6 +27,7 @@ const NODE_KEYS: &[&str] = &[
     "threads_run",
     "peak_rss_bytes",
     "sent",
+    "peers",
     "faults",
     "remote_frees",
     "heap",
@@ -50,11 +62,24 @@ fn read(text: &str, nodes: usize) -> Value {
         has_keys(&node["futex"], &["wait", "wake"]);
         has_keys(&node["pages"], &["evicted", "discarded"]);
         assert_eq!(node["rank"], rank);
+        pairs_add_up(node, nodes);
         for sent in node["sent"].as_object().expect("an object by kind of message").values() {
             has_keys(sent, &["messages", "bytes"]);
         }
     }
     report
+}
+
+/// What is told by pair of nodes is what is told by kind, divided otherwise.
+fn pairs_add_up(node: &Value, nodes: usize) {
+    let peers = node["peers"].as_array().expect("a list of nodes");
+    assert_eq!(peers.len(), nodes);
+    let by_pair = |key: &str| peers.iter().map(|peer| number(&peer[key])).sum::<u64>();
+    let sent = node["sent"].as_object().expect("an object by kind of message");
+    let by_kind = |key: &str| sent.values().map(|kind| number(&kind[key])).sum::<u64>();
+    assert_eq!((by_pair("messages"), by_pair("bytes")), (by_kind("messages"), by_kind("bytes")), "{node}");
+    let faults = ["read", "write", "upgrade"].iter().map(|kind| number(&node["faults"][kind])).sum::<u64>();
+    assert_eq!(by_pair("faults"), faults, "{node}");
 }
 
 fn number(value: &Value) -> u64 {
