@@ -7,6 +7,7 @@
 //! units    a u16 for 64 KiB of the range: 0 = runs of pages, else class + 1 | unit of the span << 8
 //! pending  a bit for 16 bytes of the range: freed by another node, not yet drained
 //! runs     tags and links, 12 bytes a page
+//! notes    a u16 for 16 bytes of the range, if wanted (`notes`)
 //! ```
 //!
 //! *Who may touch what, when*: everything in `Inner` is atomic or behind the lock in `Runs`. A unit
@@ -122,6 +123,8 @@ pub(crate) struct Inner {
     pub(crate) freed_hook: OnceLock<FreedHook>,
     /// The first of all sets of remote batches, a block index.
     pub(crate) remote_sets: AtomicU32,
+    /// For [`Heap::note`], where somebody wants it.
+    pub(crate) notes: OnceLock<&'static [AtomicU16]>,
 }
 
 /// Told the bytes of large blocks that were freed since somebody last took idle runs. Called inside a free: it
@@ -206,6 +209,7 @@ impl Heap {
             sweeping: AtomicBool::new(false),
             freed_hook: OnceLock::new(),
             remote_sets: AtomicU32::new(0),
+            notes: OnceLock::new(),
         };
         // SAFETY: inside `meta`, aligned, and the arena counts these bytes as taken.
         unsafe { place.write(inner) };

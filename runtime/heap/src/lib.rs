@@ -25,6 +25,7 @@ mod idle;
 pub mod invariants;
 mod lock;
 mod node;
+mod notes;
 mod pal;
 mod primitive;
 mod remote;

@@ -193,6 +193,11 @@ impl Runs {
         (tag & LIVE != 0).then_some(tag & LEN)
     }
 
+    /// Whether a run begins at `page`, or a free one ends there.
+    pub(crate) fn begins(&self, page: u32) -> bool {
+        self.tag(page) != 0
+    }
+
     /// Holds the lock over a fork, so that the child does not inherit it held by another thread.
     pub(crate) fn lock_for_fork(&self) {
         self.bins.acquire();

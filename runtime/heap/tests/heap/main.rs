@@ -3,5 +3,6 @@
 mod canary;
 mod idle;
 mod model;
+mod notes;
 mod support;
 mod threads;

@@ -1,0 +1,55 @@
+//! What is noted of a block, and which block an address lies in.
+
+use crate::support::{Cache, heap};
+
+#[test]
+fn blocks_of_all_sizes_are_found_from_every_byte() {
+    let (heap, start) = heap(64 << 20);
+    assert!(heap.keep_notes());
+    let mut cache = Cache::of(heap);
+    let mut blocks = Vec::new();
+    for size in [1, 16, 40, 100, 700, 3000, 5000, 32 << 10, 33 << 10, 100_000, 3 << 20] {
+        for _ in 0..3 {
+            let block = cache.get().alloc(size, 8).addr() as u64;
+            assert!(block >= start);
+            blocks.push((block, size as u64));
+        }
+    }
+    for (at, (block, _)) in blocks.iter().enumerate() {
+        heap.note(*block, at as u16 + 1);
+    }
+    for (at, (block, size)) in blocks.iter().enumerate() {
+        assert_eq!(heap.noted(*block), at as u16 + 1);
+        for byte in [0, size / 3, size - 1] {
+            let (first, bytes) = heap.block_around(block + byte).expect("a block");
+            assert_eq!(first, *block, "byte {byte} of {size}");
+            assert!(bytes >= *size && (bytes <= size + size / 4 + 16 || bytes - size < 4096));
+        }
+    }
+}
+
+#[test]
+fn where_no_block_is_none_is_found() {
+    let (heap, start) = heap(64 << 20);
+    let mut cache = Cache::of(heap);
+    assert!(heap.keep_notes());
+    assert_eq!(heap.block_around(start + (8 << 20)), None);
+    assert_eq!((heap.block_around(16), heap.noted(16)), (None, 0));
+    let large = cache.get().alloc(1 << 20, 8);
+    let beyond = cache.get().alloc(1 << 20, 8);
+    let middle = large.addr() as u64 + (1 << 19);
+    assert_eq!(heap.block_around(middle), Some((large.addr() as u64, 1 << 20)));
+    // SAFETY: allocated above with these numbers, and not used again.
+    unsafe { cache.get().free(large, 1 << 20, 8) };
+    assert_eq!(heap.block_around(middle), None, "a freed run is no block");
+    assert!(heap.block_around(beyond.addr() as u64).is_some());
+    heap.note(16, 5);
+}
+
+#[test]
+fn without_room_nothing_is_noted() {
+    let (heap, _) = heap(1 << 20);
+    let block = Cache::of(heap).get().alloc(64, 8).addr() as u64;
+    heap.note(block, 7);
+    assert_eq!(heap.noted(block), 0);
+}
