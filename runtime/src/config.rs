@@ -28,6 +28,8 @@ const WINDOW_PAGES: u16 = 64;
 pub(crate) struct Config {
     pub(crate) placement: Placement,
     pub(crate) private_statics: bool,
+    /// Whether it is remembered from where memory was allocated.
+    pub(crate) hot_pages: bool,
     /// Whether nodes of one host may map each other's memory.
     pub(crate) direct: bool,
     pub(crate) verbose: bool,
@@ -56,6 +58,7 @@ impl Config {
         Ok(Config {
             placement: options.placement,
             private_statics: options.private_statics,
+            hot_pages: options.hot_pages,
             direct: !options.no_direct,
             verbose: options.verbose > 0,
             threads: options.threads,

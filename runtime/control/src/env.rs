@@ -19,6 +19,7 @@
 //! | `DSTD_NO_DIRECT` | `1`: nodes of one host do not map each other's memory | launcher or user |
 //! | `DSTD_THREADS` | user threads a node offers | launcher or user |
 //! | `DSTD_PRIVATE_STATICS` | `1`: statics stay private to a node | launcher or user |
+//! | `DSTD_HOT_PAGES` | `1`: nodes remember from where memory was allocated | launcher or user |
 //! | `DSTD_VERBOSE` | 0 to 255 | launcher or user |
 //!
 //! A program that finds none of the launcher's variables runs as one node. One that finds some of
@@ -61,6 +62,7 @@ pub mod name {
     pub const NO_DIRECT: &str = "DSTD_NO_DIRECT";
     pub const THREADS: &str = "DSTD_THREADS";
     pub const PRIVATE_STATICS: &str = "DSTD_PRIVATE_STATICS";
+    pub const HOT_PAGES: &str = "DSTD_HOT_PAGES";
     pub const VERBOSE: &str = "DSTD_VERBOSE";
 }
 
@@ -75,7 +77,7 @@ const MEMBERSHIP: [&str; 8] = [
     name::CONNECT_TIMEOUT_MS,
 ];
 
-const ALL: [&str; 21] = [
+const ALL: [&str; 22] = [
     name::JOB_ID,
     name::RANK,
     name::SIZE,
@@ -96,6 +98,7 @@ const ALL: [&str; 21] = [
     name::NO_DIRECT,
     name::THREADS,
     name::PRIVATE_STATICS,
+    name::HOT_PAGES,
     name::VERBOSE,
 ];
 
@@ -307,6 +310,7 @@ mod tests {
                 no_direct: true,
                 threads: Some(4),
                 private_statics: true,
+                hot_pages: true,
                 verbose: 2,
             },
         }
@@ -383,6 +387,7 @@ mod tests {
             (name::NO_DIRECT, "yes"),
             (name::THREADS, "0"),
             (name::PRIVATE_STATICS, ""),
+            (name::HOT_PAGES, "5"),
             (name::VERBOSE, "256"),
             (name::JOB_ID, ""),
         ] {

@@ -9,7 +9,7 @@
 //! version phase | ending origin code reason_len | threads_run peak_rss_bytes remote_frees
 //! | fault service | heap_in_use_bytes heap_returned_bytes striped_peak_bytes
 //! | faults read write upgrade | futex wait wake | pages evicted discarded | sent[32] { messages, bytes } | reason[512 bytes]
-//! | rank image_bias | peers[64] { faults, messages, bytes } | hot pages (see [`hot`])
+//! | rank image_bias | peers[64] { faults, messages, bytes } | hot pages (see [`hot`]) | blocks on them (see [`blocks`])
 //! ```
 //!
 //! *Who may touch what, when.* The node writes, any thread, relaxed: each number stands alone. Only
@@ -28,8 +28,10 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use dstd_addr::NODES_MAX;
 
+pub mod blocks;
 pub mod hot;
 
+use blocks::BlockTable;
 use hot::HotTable;
 
 /// What the kernel calls the memory of a block.
@@ -222,16 +224,19 @@ pub struct Stats {
     pub peers: [Peer; NODES_MAX as usize],
     /// The pages on which this node's threads fault most.
     pub hot: HotTable,
+    /// What lies on the pages of this node that are asked for most.
+    pub blocks: BlockTable,
 }
 
 impl Stats {
-    /// Counts a message of `kind` to node `to`; kinds beyond [`KINDS_MAX`] are counted as the last one.
+    /// Counts a message of `kind` to node `to`; kinds beyond [`KINDS_MAX`] are counted as the last one. Only one thread may
+    /// call this (the engine): it takes no bus lock.
     pub fn add_sent(&self, to: u16, kind: usize, bytes: u64) {
         let by_kind = &self.sent[kind.min(KINDS_MAX - 1)];
         let by_peer = self.peers.get(usize::from(to)).map(|peer| &peer.sent);
         for sent in [Some(by_kind), by_peer].into_iter().flatten() {
-            sent.messages.fetch_add(1, Relaxed);
-            sent.bytes.fetch_add(bytes, Relaxed);
+            sent.messages.store(sent.messages.load(Relaxed) + 1, Relaxed);
+            sent.bytes.store(sent.bytes.load(Relaxed) + bytes, Relaxed);
         }
     }
 
@@ -318,7 +323,7 @@ impl Stats {
 }
 
 /// A block is smaller than any sensible limit of file sizes.
-const _: () = assert!(size_of::<Stats>() <= 24 << 10);
+const _: () = assert!(size_of::<Stats>() <= 48 << 10);
 
 /// How many numbers a block is.
 const WORDS: usize = size_of::<Stats>() / size_of::<AtomicU64>();

@@ -4,6 +4,7 @@
 use std::os::fd::AsFd;
 use std::sync::atomic::Ordering::Relaxed;
 
+use dstd_control::stats::blocks::{PageOfBlocks, TRACE_CALLS, Trace};
 use dstd_control::stats::hot::{HOT_PAGES, HOT_SITES, HotFault, HotSite, PageKind};
 use dstd_control::stats::{Ending, ExitKind, KINDS, KINDS_MAX, Phase, REASON_BYTES_MAX, StatsBlock};
 use dstd_protocol::MessageKind;
@@ -166,4 +167,85 @@ fn the_span_of_a_page_is_that_of_its_writes() {
     assert_eq!(span_after(&[(8, false), (100, false), (50, false)]), (8, 100));
     assert_eq!(span_after(&[(8, false), (20, true), (24, true), (100, false)]), (20, 24));
     assert_eq!(span_after(&[(20, true), (0, false), (16, true)]), (16, 20));
+}
+
+#[test]
+fn the_places_of_a_page_are_those_of_its_writes() {
+    let block = StatsBlock::private().unwrap();
+    for (offset, write) in [(4088, false), (0, true), (7, true), (16, true), (4095, true), (3000, false)] {
+        block.hot.fault(4096, fault(4096 + offset, write));
+    }
+    assert_eq!(block.hot.pages()[0].touched, [0b101, 0, 0, 0, 0, 0, 0, 1 << 63]);
+}
+
+/// A trace of three calls that says which one it is.
+fn trace(name: u16) -> Trace {
+    let mut trace = [0; TRACE_CALLS];
+    trace[..3].copy_from_slice(&[1, 2, u32::from(name)]);
+    trace
+}
+
+#[test]
+fn a_page_that_is_asked_for_again_and_again_tells_its_blocks() {
+    let block = StatsBlock::private().unwrap();
+    let table = &block.blocks;
+    let page = 0x10_0000_u64;
+    let described: Vec<u32> = (1..=20).filter(|_| table.ask(page).is_some()).collect();
+    assert_eq!(described, [2, 4, 8, 16]);
+    let row = table.ask(page + 4096).or_else(|| table.ask(page + 4096)).unwrap();
+    // Blocks of 48 bytes, the first of which begins 32 bytes before the page.
+    let of = PageOfBlocks { first: page + 4096 - 32, bytes: 48 };
+    table.describe(row, of, [7, 0, 8, 7].into_iter(), trace);
+    let blocks = table.read();
+    let at = |byte: u64| blocks.on_page(page + 4096, page + 4096 + byte).unwrap();
+    for (byte, start, calls) in
+        [(0, -32_i64, vec![1, 2, 7]), (15, -32, vec![1, 2, 7]), (16, 16, vec![]), (64, 64, vec![1, 2, 8])]
+    {
+        let block = at(byte);
+        let wanted = (page + 4096).wrapping_add_signed(start);
+        assert_eq!((block.start, block.bytes, block.trace), (wanted, 48, calls), "byte {byte}");
+    }
+    assert_eq!(at(112).trace, at(0).trace);
+    assert_eq!(blocks.on_page(page, page), None, "it was never described");
+}
+
+#[test]
+fn traces_that_no_page_names_make_room_for_others() {
+    let block = StatsBlock::private().unwrap();
+    let table = &block.blocks;
+    let row_of = |page: u64| table.ask(page).or_else(|| table.ask(page)).unwrap();
+    let of = |page: u64| PageOfBlocks { first: page, bytes: 32 };
+    // One page after the other names 128 traces: of 127 numbers one is missing.
+    for page in (1..=200_u64).map(|page| page << 12) {
+        let first = (page >> 12) as u16;
+        table.describe(row_of(page), of(page), first..first + 128, trace);
+        let blocks = table.read();
+        let known = |at: u64| blocks.on_page(page, page + 32 * at).unwrap().trace;
+        let right = (0..128).filter(|&at| known(at) == [1, 2, u64::from(first) + at]).count();
+        let unknown = (0..128).filter(|&at| known(at).is_empty()).count();
+        assert_eq!(right + unknown, 128, "a wrong one is never told");
+        // The pages before name the others.
+        assert!(right >= 1, "page {page:#x}: {right}");
+    }
+}
+
+#[test]
+fn striped_blocks_are_found_until_they_are_freed_or_too_many() {
+    let block = StatsBlock::private().unwrap();
+    let table = &block.blocks;
+    for n in 1..=16_u64 {
+        table.note_striped(n << 30, 1 << 20, &trace(n as u16));
+    }
+    let trace_at = |address: u64| table.read().striped(address).map(|block| block.trace.clone());
+    assert_eq!(trace_at((3 << 30) + 5000), Some(vec![1, 2, 3]));
+    assert_eq!(trace_at((3 << 30) + (1 << 20)), None);
+    table.resize_striped(3 << 30, Some(2 << 20));
+    assert_eq!(trace_at((3 << 30) + (1 << 20)), Some(vec![1, 2, 3]));
+    table.resize_striped(3 << 30, None);
+    assert_eq!(trace_at((3 << 30) + 5000), None);
+    // The free row is taken first, then the oldest.
+    table.note_striped(17 << 30, 1 << 20, &trace(17));
+    assert_eq!(trace_at(1 << 30), Some(vec![1, 2, 1]));
+    table.note_striped(18 << 30, 1 << 20, &trace(18));
+    assert_eq!((trace_at(1 << 30), trace_at(18 << 30)), (None, Some(vec![1, 2, 18])));
 }

@@ -108,7 +108,8 @@ pub(crate) struct LaunchOptions {
     /// Write what happened to FILE as JSON, also when the run fails
     #[arg(long, value_name = "FILE")]
     pub(crate) report_json: Option<PathBuf>,
-    /// Say at the end which nodes faulted on whose pages, and which N pages faulted most, from which lines [default: 5]
+    /// Say at the end which nodes faulted on whose pages, and which N pages faulted most, from which lines, and which
+    /// lines allocated them [default: 5]
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "5")]
     pub(crate) hot_pages: Option<u16>,
     #[command(flatten)]
@@ -314,6 +315,7 @@ impl LaunchOptions {
             no_direct: self.no_direct || told.no_direct,
             threads: self.threads.or(told.threads),
             private_statics: self.private_statics || told.private_statics,
+            hot_pages: self.hot_pages.is_some() || told.hot_pages,
             verbose: self.verbose.saturating_sub(1).max(told.verbose),
         }
     }
@@ -432,6 +434,7 @@ mod tests {
                 no_direct: true,
                 threads: Some(8),
                 private_statics: true,
+                hot_pages: true,
                 verbose: 1,
             }
         );

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use dstd_control::stats::blocks::Blocks;
 use dstd_control::stats::hot;
 use dstd_control::stats::{FaultService, KINDS, Stats};
 use serde::Serialize;
@@ -33,6 +34,9 @@ pub(crate) struct Report {
     exit: Exit,
     pub(crate) nodes: Vec<Node>,
     pub(crate) hot_pages: Vec<HotPage>,
+    /// How a person gets to see more.
+    #[serde(skip)]
+    advice: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -60,6 +64,8 @@ pub(crate) struct Node {
     /// What the report says of all nodes' hot pages comes from here.
     #[serde(skip)]
     pub(crate) hot: Vec<hot::HotPage>,
+    #[serde(skip)]
+    pub(crate) blocks: Blocks,
     #[serde(skip)]
     pub(crate) image_bias: u64,
 }
@@ -147,6 +153,7 @@ impl Node {
             futex: Futex { wait: get(&stats.futex_wait), wake: get(&stats.futex_wake) },
             pages: Pages { evicted: get(&stats.pages_evicted), discarded: get(&stats.pages_discarded) },
             hot: stats.hot.pages(),
+            blocks: stats.blocks.read(),
             image_bias: get(&stats.image_bias),
         }
     }
@@ -167,6 +174,7 @@ impl Node {
             futex: Futex { wait: 0, wake: 0 },
             pages: Pages { evicted: 0, discarded: 0 },
             hot: Vec::new(),
+            blocks: Blocks::default(),
             image_bias: 0,
         }
     }
@@ -198,6 +206,7 @@ impl Report {
         let any = nodes.iter().any(|node| !node.hot.is_empty());
         let symbols = if any { Symbols::of(Path::new(&heading.program)) } else { Symbols::none() };
         let hot_pages = pages::merge(&nodes, &symbols);
+        let advice = pages::advice(&hot_pages, &symbols);
         Report {
             schema: SCHEMA,
             job: heading.job.clone(),
@@ -220,6 +229,7 @@ impl Report {
             },
             nodes,
             hot_pages,
+            advice,
         }
     }
 
@@ -235,6 +245,7 @@ impl Report {
 mod tests {
     use super::*;
     use dstd_control::stats::StatsBlock;
+    use dstd_control::stats::blocks::{PageOfBlocks, TRACE_CALLS};
     use serde_json::{Value, json};
 
     fn report(nodes: Vec<Node>) -> Value {
@@ -247,6 +258,14 @@ mod tests {
         };
         let verdict = Verdict { origin: Origin::Node, node: Some(1), code: 137, reason: "why".to_owned() };
         serde_json::to_value(Report::new(&heading, 1.5, &verdict, nodes)).unwrap()
+    }
+
+    /// Makes `stats` say that blocks of 32 bytes lie on the page at 0x2000.
+    fn describe(stats: &Stats) {
+        let table = &stats.blocks;
+        let row = table.ask(0x2000).or_else(|| table.ask(0x2000)).unwrap();
+        let page = PageOfBlocks { first: 0x2000, bytes: 32 };
+        table.describe(row, page, [1].into_iter(), |_| [0; TRACE_CALLS]);
     }
 
     #[test]
@@ -271,6 +290,7 @@ mod tests {
         let fault = hot::HotFault { address: 0x2008, write: true, kind: hot::PageKind::Heap, home: 0 };
         let row = stats.hot.fault(4096, fault);
         stats.hot.sample(row, 0x77, [0; 4]);
+        describe(&stats);
         let mut value = report(vec![Node::new(0, 2, "h", 42, 50, &stats)]);
 
         let sent = value["nodes"][0]["sent"].take();
@@ -299,7 +319,11 @@ mod tests {
                     "page": "0x2000", "kind": "heap", "home": 0, "faults": 1, "apart": false,
                     "nodes": [{
                         "rank": 0, "read": 0, "write": 1, "excess": 0, "first_byte": 8, "last_byte": 8,
-                        "sites": [{"address": "0x77", "samples": 1, "function": null, "file": null, "line": null}]
+                        "sites": [{"address": "0x77", "samples": 1, "function": null, "file": null, "line": null}],
+                        "blocks": [{
+                            "address": "0x2000", "bytes": 32, "name": null,
+                            "function": null, "file": null, "line": null
+                        }]
                     }]
                 }]
             })
@@ -322,6 +346,7 @@ mod tests {
         let stats = StatsBlock::private().unwrap();
         let fault = hot::HotFault { address: 1, write: true, kind: hot::PageKind::Heap, home: 0 };
         stats.hot.sample(stats.hot.fault(4096, hot::HotFault { address: 0x2008, ..fault }), 1, [0; 4]);
+        describe(&stats);
         let value = report(vec![Node::new(0, 2, "h", 1, 1, &stats)]);
         let mut missing = Vec::new();
         let mut look = |value: &Value| {
@@ -342,6 +367,7 @@ mod tests {
             &value["hot_pages"][0],
             &value["hot_pages"][0]["nodes"][0],
             &value["hot_pages"][0]["nodes"][0]["sites"][0],
+            &value["hot_pages"][0]["nodes"][0]["blocks"][0],
         ]
         .into_iter()
         .for_each(&mut look);

@@ -1,7 +1,7 @@
-//! Addresses in a program as functions and lines.
+//! Addresses in a program as functions, lines and statics.
 //!
-//! Lines need debug information (`debug = "line-tables-only"` in the profile is enough), names of functions need
-//! symbols, which every build has that is not stripped.
+//! Lines need debug information (`debug = "line-tables-only"` in the profile is enough), names of functions and statics
+//! need symbols, which every build has that is not stripped.
 
 use std::path::Path;
 
@@ -16,10 +16,30 @@ pub(crate) struct Place {
     pub(crate) line: Option<u32>,
 }
 
+/// Whose place it is; what a person looks for comes first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Whose {
+    /// A known line of the program's own crates.
+    Program,
+    /// A known line of a crate that it uses.
+    Crate,
+    /// A function of either, without a line.
+    Named,
+    /// std's, dstd's, a C library's, or nobody knows.
+    Other,
+}
+
 impl Place {
-    /// Whether it is a known line outside std.
-    pub(crate) fn is_the_programs(&self) -> bool {
-        self.line.is_some() && self.file.as_deref().is_some_and(|file| !is_stds(file))
+    pub(crate) fn whose(&self) -> Whose {
+        let function = self.function.as_deref().unwrap_or_default();
+        match (&self.file, self.line) {
+            _ if is_below(function) => Whose::Other,
+            (Some(file), _) if is_stds(file) => Whose::Other,
+            (Some(file), Some(_)) if is_a_crates(file) => Whose::Crate,
+            (Some(_), Some(_)) => Whose::Program,
+            _ if function.contains("::") => Whose::Named,
+            _ => Whose::Other,
+        }
     }
 }
 
@@ -40,23 +60,72 @@ impl Symbols {
     /// What `address` of the file is. Of a function that was inlined the outer ones are known too: the innermost
     /// that is not std's is the one a person looks for.
     pub(crate) fn find(&self, address: u64) -> Place {
-        let Some(loader) = &self.0 else { return Place::default() };
-        let mut found: Option<Place> = None;
-        if let Ok(mut frames) = loader.find_frames(address) {
+        let places = self.places(address);
+        let wanted = places.iter().find(|place| place.whose() <= Whose::Crate).or(places.first());
+        wanted.cloned().unwrap_or_default()
+    }
+
+    /// The call that a person looks for among `calls`, return addresses from the runtime's notes of allocations outwards: the
+    /// nearest of the program's own, or else of a crate that it uses.
+    pub(crate) fn find_allocation(&self, calls: &[u64]) -> Option<Place> {
+        let first = calls.first().map(|call| self.places(call.saturating_sub(1))).unwrap_or_default();
+        let noted = first.first().and_then(|place| place.file.as_deref());
+        self.find_call(calls, noted.and_then(|file| file.strip_suffix(NOTES)))
+    }
+
+    /// The nearest of `calls`, return addresses, outside std and the files below `runtime`.
+    pub(crate) fn find_call(&self, calls: &[u64], runtime: Option<&str>) -> Option<Place> {
+        let is_the_runtimes = |place: &Place| {
+            runtime.is_some_and(|below| place.file.as_deref().is_some_and(|file| file.starts_with(below)))
+        };
+        // A call ends before the address to which it returns.
+        let places = calls.iter().flat_map(|call| self.places(call.saturating_sub(1)));
+        let places = places.filter(|place| place.whose() < Whose::Other && !is_the_runtimes(place));
+        places.min_by_key(Place::whose)
+    }
+
+    /// Name and start of the static that the byte at `address` of the file belongs to.
+    pub(crate) fn find_static(&self, address: u64) -> Option<(String, u64)> {
+        self.name(address)
+    }
+
+    /// What to do so that functions and lines are known, when they are not.
+    pub(crate) fn advice(&self) -> &'static str {
+        let Some(loader) = &self.0 else {
+            return "functions and lines are not known: the program's file cannot be read here";
+        };
+        if loader.get_section_range(b".symtab").is_some() {
+            "lines are not known: set debug = \"line-tables-only\" in the program's profile \
+             ([profile.release] in its Cargo.toml)"
+        } else {
+            "functions and lines are not known, for the program is stripped: set strip = \"none\" and \
+             debug = \"line-tables-only\" in its profile ([profile.release] in its Cargo.toml)"
+        }
+    }
+
+    /// What `address` of the file is: a function that was inlined there first, the one it was inlined into last.
+    fn places(&self, address: u64) -> Vec<Place> {
+        let mut places = Vec::new();
+        if let Some(loader) = &self.0
+            && let Ok(mut frames) = loader.find_frames(address)
+        {
             while let Ok(Some(frame)) = frames.next() {
-                let place = place(&frame);
-                if place.is_the_programs() {
-                    return place;
-                }
-                found = found.or(Some(place));
+                places.push(place(&frame));
             }
         }
-        let symbol = || {
-            let name = loader.find_symbol(address)?;
-            let function = Some(addr2line::demangle_auto(name.into(), None).into_owned());
-            Some(Place { function, ..Place::default() })
-        };
-        found.filter(|place| place.function.is_some()).or_else(symbol).unwrap_or_default()
+        // Line tables alone have names without a path, and a stripped program has none.
+        let symbol = self.name(address).map(|(name, _)| name);
+        match places.last_mut() {
+            Some(outermost) => outermost.function = symbol.or(outermost.function.take()),
+            None => places.push(Place { function: symbol, ..Place::default() }),
+        }
+        places
+    }
+
+    /// Name and address of the symbol at or before `address`.
+    fn name(&self, address: u64) -> Option<(String, u64)> {
+        let symbol = self.0.as_ref()?.find_symbol_info(address)?;
+        Some((addr2line::demangle_auto(symbol.name().into(), None).into_owned(), symbol.address()))
     }
 }
 
@@ -72,35 +141,137 @@ fn place<R: addr2line::gimli::Reader>(frame: &Frame<'_, R>) -> Place {
 
 /// Whether std, as it comes with the toolchain, has this file.
 fn is_stds(file: &str) -> bool {
-    file.starts_with("/rustc/") || file.contains("/lib/rustlib/src/")
+    ["/rustc/", "/rust/deps/"].iter().any(|start| file.starts_with(start))
+        || file.contains("/lib/rustlib/src/")
+}
+
+/// Whether a crate that was downloaded has it.
+fn is_a_crates(file: &str) -> bool {
+    file.contains("/registry/src/") || file.contains("/git/checkouts/")
+}
+
+/// The runtime's file from which the first call of every trace is made.
+const NOTES: &str = "alloc/traces/mod.rs";
+/// Crates below the program.
+const BELOW: [&str; 10] = [
+    "std",
+    "core",
+    "alloc",
+    "hashbrown",
+    "dstd",
+    "dstd_runtime",
+    "dstd_heap",
+    "dstd_sync",
+    "dstd_collections",
+    "__rustc",
+];
+/// Functions of dstd with C's names.
+const BELOW_IN_C: [&str; 8] =
+    ["malloc", "calloc", "realloc", "reallocarray", "memalign", "aligned_alloc", "posix_memalign", "valloc"];
+
+/// Whether a function is std's or dstd's: by the crate of its path, or that of the type or trait it belongs to.
+fn is_below(function: &str) -> bool {
+    let crate_of = |path: &str| {
+        let path = path.trim_start_matches(['<', '&', '[', '(', '*']);
+        let path = ["mut ", "dyn ", "impl "].iter().fold(path, |path, word| path.trim_start_matches(word));
+        Some(path.split_once("::")?.0.to_owned()).filter(|name| {
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        })
+    };
+    let own = crate_of(function).or_else(|| crate_of(function.split_once(" as ")?.1));
+    let is_known = |name: String| BELOW.contains(&name.split('[').next().unwrap_or_default());
+    own.is_some_and(is_known) || BELOW_IN_C.contains(&function) || function.starts_with("__rust")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// What is to be subtracted from addresses of this program.
+    fn bias() -> u64 {
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let bias = maps.lines().next().and_then(|line| u64::from_str_radix(line.split('-').next()?, 16).ok());
+        bias.unwrap()
+    }
+
     #[test]
     fn a_function_of_this_program_is_found_with_its_file() {
         let symbols = Symbols::of(&std::env::current_exe().unwrap());
-        // Where the first byte of this test's function lies in the file: found by its name.
         let start = is_stds as *const () as usize as u64;
-        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
-        let bias = maps.lines().next().and_then(|line| u64::from_str_radix(line.split('-').next()?, 16).ok());
-        let place = symbols.find(start - bias.unwrap());
-        assert!(place.function.unwrap().contains("is_stds"));
-        assert!(place.file.unwrap().ends_with("symbols.rs"));
+        let place = symbols.find(start - bias());
+        assert!(place.function.clone().unwrap().contains("is_stds"));
+        assert!(place.file.clone().unwrap().ends_with("symbols.rs"));
+        assert_eq!(place.whose(), Whose::Program);
+        assert!(symbols.advice().starts_with("lines are not known"), "it has symbols");
+    }
+
+    #[test]
+    fn a_static_of_this_program_is_found_from_its_middle() {
+        static NUMBERS: [std::sync::atomic::AtomicU64; 7] =
+            [const { std::sync::atomic::AtomicU64::new(1) }; 7];
+        let symbols = Symbols::of(&std::env::current_exe().unwrap());
+        let start = NUMBERS.as_ptr() as u64 - bias();
+        let (name, found) = symbols.find_static(start + 50).unwrap();
+        assert!(name.contains("NUMBERS"), "{name}");
+        assert_eq!(found, start);
     }
 
     #[test]
     fn what_is_not_there_is_not_known() {
-        assert_eq!(Symbols::none().find(0x1234), Place::default());
-        assert_eq!(Symbols::of(Path::new("/nonexistent")).find(0x1234), Place::default());
+        for symbols in [Symbols::none(), Symbols::of(Path::new("/nonexistent"))] {
+            assert_eq!(symbols.find(0x1234), Place::default());
+            assert_eq!(symbols.find_static(0x1234), None);
+            assert!(symbols.advice().contains("cannot be read"));
+        }
+    }
+
+    fn at(function: &str, file: Option<&str>) -> Whose {
+        let place = Place {
+            function: Some(function.to_owned()),
+            file: file.map(str::to_owned),
+            line: file.map(|_| 7),
+        };
+        place.whose()
     }
 
     #[test]
-    fn std_is_told_from_programs() {
-        assert!(is_stds("/rustc/abc/library/core/src/sync/atomic.rs"));
-        assert!(is_stds("/root/.rustup/toolchains/stable/lib/rustlib/src/rust/library/std/src/lib.rs"));
-        assert!(!is_stds("/home/u/program/src/main.rs"));
+    fn std_and_dstd_are_told_from_programs_and_their_crates() {
+        let own = Some("/home/u/program/src/main.rs");
+        for (function, file, whose) in [
+            ("count::main", own, Whose::Program),
+            ("main", own, Whose::Program),
+            ("<count::Left as core::ops::Drop>::drop", own, Whose::Program),
+            ("<alloc::vec::Vec<count::Left>>::push", own, Whose::Other),
+            (
+                "core::sync::atomic::atomic_add",
+                Some("/rustc/abc/library/core/src/sync/atomic.rs"),
+                Whose::Other,
+            ),
+            (
+                "x::y",
+                Some("/root/.rustup/toolchains/stable/lib/rustlib/src/rust/library/std/a.rs"),
+                Whose::Other,
+            ),
+            ("x::insert", Some("/rust/deps/hashbrown-0.16.0/src/raw.rs"), Whose::Other),
+            ("hashbrown::raw::RawTable<T,A>::reserve_rehash", None, Whose::Other),
+            (
+                "<dstd_runtime::alloc::global::DstdAlloc as core::alloc::GlobalAlloc>::alloc",
+                own,
+                Whose::Other,
+            ),
+            ("<u64 as alloc::slice::hack::ConvertVec>::to_vec", None, Whose::Other),
+            ("__rustc::__rust_alloc", None, Whose::Other),
+            ("malloc", own, Whose::Other),
+            (
+                "serde_json::to_vec",
+                Some("/root/.cargo/registry/src/index/serde_json-1/src/ser.rs"),
+                Whose::Crate,
+            ),
+            ("serde_json::to_vec", None, Whose::Named),
+            ("count::main", None, Whose::Named),
+            ("_start", None, Whose::Other),
+        ] {
+            assert_eq!(at(function, file), whose, "{function} {file:?}");
+        }
     }
 }

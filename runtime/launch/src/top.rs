@@ -174,10 +174,15 @@ fn view(pid: u32, now: &[Node], before: &[Node], passed: Duration, symbols: &Sym
         }
         let mut newest = Node::absent(node.rank, 0, "");
         (newest.hot, newest.image_bias) = (newer(node, earlier), node.image_bias);
+        newest.blocks = node.blocks.clone();
         recent.push(newest);
     }
     let hottest = pages::merge(&recent, symbols);
     hottest.iter().take(PAGES_SHOWN).for_each(|page| add_page(&mut text, page));
+    if let Some(advice) = pages::advice(&hottest, symbols) {
+        text.push_str(advice);
+        text.push('\n');
+    }
     text
 }
 

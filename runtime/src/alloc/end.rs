@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 
 use dstd_heap::ThreadCache;
 
-use super::route::{SLOT, Which, cached};
+use super::route::{SLOT, Which, take_cache};
 use super::{fork, remote};
 
 static KEY: OnceLock<Option<libc::pthread_key_t>> = OnceLock::new();
@@ -27,8 +27,7 @@ pub(super) fn thread_end() {
     remote::flush_remote();
     SLOT.with(|slot| slot.ended.set(true));
     for which in [Which::User, Which::Runtime] {
-        if let Some(cache) = cached(which) {
-            SLOT.with(|slot| slot.caches[which as usize].set(ptr::null_mut()));
+        if let Some(cache) = take_cache(which) {
             give_back(which, cache);
         }
     }

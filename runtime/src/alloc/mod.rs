@@ -39,12 +39,14 @@ mod route;
 mod striped;
 #[cfg(all(test, feature = "global-alloc"))]
 mod tests;
+mod traces;
 
 pub(crate) use boot::reservation;
 pub(crate) use flag::{enter, in_runtime, leave};
 pub(crate) use idle::{flush_all_remote, keep_bytes, publish, reclaim, return_memory, take_in};
 pub(crate) use remote::{accept_remote, set_remote_sink};
 pub(crate) use striped::{release_striped, reserve_striped};
+pub(crate) use traces::{page_of_blocks, trace, trace_of};
 
 /// Nothing to keep: the C family is libc's.
 #[cfg(not(feature = "global-alloc"))]

@@ -13,7 +13,7 @@ use dstd_heap::{RemoteBatch, RemoteFreeError, ThreadCache};
 
 use super::boot::PARTITION;
 use super::flag;
-use super::route::{Which, cached, with_cache};
+use super::route::{Which, own_cache, with_cache};
 use crate::keeper;
 
 /// Sends addresses (1 to 126) to their home. Called on the freeing thread, as runtime code. It
@@ -56,7 +56,7 @@ pub(crate) fn accept_remote(addrs: &[u64]) -> Result<(), RemoteFreeError> {
 /// At most one message to each other node; does not wait.
 pub(super) fn flush_remote() {
     PENDING.set(0);
-    if cached(Which::User).is_none() {
+    if own_cache(Which::User).is_none() {
         return;
     }
     while let Some(batch) = with_cache(Which::User, ThreadCache::take_remote).flatten() {

@@ -2,7 +2,8 @@
 //!
 //! *Invariants*: HEAP-2, ISO-2.
 //!
-//! *Layout*: two cache pointers a thread, in plain thread-local memory.
+//! *Layout*: two cache pointers a thread, in plain thread-local memory. Where allocations are traced, that of user memory is
+//! in another place, so that the fast path finds none.
 //!
 //! *Who may touch what, when*: a thread's caches only that thread. A cache is borrowed for one call
 //! and no callback runs meanwhile, so the borrow is the only one.
@@ -19,7 +20,7 @@ use dstd_addr::{
 use dstd_heap::{Heap, ThreadCache};
 
 use super::boot::{self, PARTITION, PRIVATE};
-use super::{early, end, flag, remote, striped};
+use super::{early, end, flag, remote, striped, traces};
 use crate::{context, raw};
 
 const STRIPED_END: u64 = STRIPED_BASE + STRIPED_BYTES_MAX;
@@ -51,13 +52,19 @@ pub(super) enum Owner {
 /// What a thread keeps.
 pub(super) struct Slot {
     pub(super) caches: [Cell<*mut ThreadCache>; 2],
+    /// The cache of user memory, where allocations are traced.
+    pub(super) traced: Cell<*mut ThreadCache>,
     /// Set when the thread has given its caches back: from then on it borrows one for each call.
     pub(super) ended: Cell<bool>,
 }
 
 thread_local! {
     pub(super) static SLOT: Slot = const {
-        Slot { caches: [const { Cell::new(ptr::null_mut()) }; 2], ended: Cell::new(false) }
+        Slot {
+            caches: [const { Cell::new(ptr::null_mut()) }; 2],
+            traced: Cell::new(ptr::null_mut()),
+            ended: Cell::new(false),
+        }
     };
 }
 
@@ -163,7 +170,7 @@ pub(super) fn owner(addr: u64) -> Owner {
 ///
 /// `work` must not allocate: it holds the only borrow.
 pub(super) fn with_cache<R>(which: Which, work: impl FnOnce(&mut ThreadCache) -> R) -> Option<R> {
-    if let Some(mut cache) = cached(which) {
+    if let Some(mut cache) = own_cache(which) {
         // SAFETY: the thread's own cache, borrowed for `work`, which does not allocate.
         return Some(work(unsafe { cache.as_mut() }));
     }
@@ -176,7 +183,10 @@ pub(super) fn with_cache<R>(which: Which, work: impl FnOnce(&mut ThreadCache) ->
         return Some(result);
     }
     // The pointer first: registering may allocate.
-    SLOT.with(|slot| slot.caches[which as usize].set(cache.as_ptr()));
+    SLOT.with(|slot| match which {
+        Which::User if traces::on() => slot.traced.set(cache.as_ptr()),
+        _ => slot.caches[which as usize].set(cache.as_ptr()),
+    });
     end::register();
     // SAFETY: the thread's own cache, as above.
     Some(work(unsafe { cache.as_mut() }))
@@ -185,6 +195,34 @@ pub(super) fn with_cache<R>(which: Which, work: impl FnOnce(&mut ThreadCache) ->
 #[inline]
 pub(super) fn cached(which: Which) -> Option<NonNull<ThreadCache>> {
     NonNull::new(SLOT.with(|slot| slot.caches[which as usize].get()))
+}
+
+/// This thread's cache, wherever it is kept.
+pub(super) fn own_cache(which: Which) -> Option<NonNull<ThreadCache>> {
+    let traced = || SLOT.with(|slot| NonNull::new(slot.traced.get())).filter(|_| which == Which::User);
+    cached(which).or_else(traced)
+}
+
+/// Takes this thread's cache, which it does not use any more.
+pub(super) fn take_cache(which: Which) -> Option<NonNull<ThreadCache>> {
+    let cache = own_cache(which)?;
+    SLOT.with(|slot| {
+        slot.caches[which as usize].set(ptr::null_mut());
+        if which == Which::User {
+            slot.traced.set(ptr::null_mut());
+        }
+    });
+    Some(cache)
+}
+
+/// Puts this thread's cache where allocations are traced.
+pub(super) fn move_cache() {
+    SLOT.with(|slot| {
+        if let Some(cache) = cached(Which::User) {
+            slot.caches[Which::User as usize].set(ptr::null_mut());
+            slot.traced.set(cache.as_ptr());
+        }
+    });
 }
 
 /// In a child of `fork`: memory that it believes was never used may hold what threads of its parent wrote there between the
@@ -200,11 +238,24 @@ fn alloc_and_zero(size: usize, align: usize) -> *mut u8 {
     block
 }
 
-/// The thread has no cache yet, or the heap has no place for the block: waits for memory that is just going back, then
-/// asks all nodes; at last has everything that was freed come home, and begins again.
+/// The block comes from elsewhere than this thread's fast cache, or allocations are traced.
 #[cold]
 #[inline(never)]
 fn take_slow(from: impl FnMut(&mut ThreadCache) -> *mut u8 + Copy, size: usize, align: usize) -> *mut u8 {
+    let block = take_somewhere(from, size, align);
+    if traces::on() && !block.is_null() && Which::now() == Which::User {
+        traces::note(block.addr() as u64, size);
+    }
+    block
+}
+
+/// The thread has no cache yet, or the heap has no place for the block: waits for memory that is just going back, then
+/// asks all nodes; at last has everything that was freed come home, and begins again.
+fn take_somewhere(
+    from: impl FnMut(&mut ThreadCache) -> *mut u8 + Copy,
+    size: usize,
+    align: usize,
+) -> *mut u8 {
     match with_cache(Which::now(), from) {
         None => return before_boot(size, align),
         // A thread of the runtime gets what there is.

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use dstd_addr::{GlobalAddr, NodeId, STRIPED_CHUNK_BYTES};
 
 use super::boot::{self, PARTITION};
+use super::traces;
 use crate::context;
 use crate::keeper::{self, Asker, What, Words};
 use crate::node::{Request, Shipped};
@@ -50,6 +51,7 @@ pub(super) fn alloc(size: usize, align: usize) -> *mut u8 {
 /// 1 message; does not wait.
 pub(super) fn free(addr: u64) {
     let Some(context) = context::cluster() else { return };
+    traces::note_size(addr, None);
     on_native(|| context.queue.push(request(Words(What::Free, addr, 0), None)));
 }
 
@@ -61,7 +63,11 @@ pub(super) fn resize(addr: u64, size: usize, new_size: usize) -> bool {
     if new_size < BYTES_MIN {
         return false;
     }
-    chunks(size) == chunks(new_size) || ask(What::Resize, addr, chunks(new_size)) == 1
+    let resized = chunks(size) == chunks(new_size) || ask(What::Resize, addr, chunks(new_size)) == 1;
+    if resized {
+        traces::note_size(addr, Some(new_size));
+    }
+    resized
 }
 
 /// Has all memory that threads of any node have freed come back to its home; false where there are no other nodes.

@@ -83,6 +83,9 @@ pub(super) fn join(environment: &NodeEnv, config: Config, program: Program) {
         context::publish();
         return;
     };
+    if context.config.hot_pages && !context.direct {
+        alloc::trace(identity::image_bias(), identity::code());
+    }
     if files.is_some() {
         // SAFETY: this is the only thread of the process, and user code has not begun.
         if let Err(error) = unsafe { domain::map_peers(me, &peers, &statics) } {

@@ -15,6 +15,7 @@ use dstd_protocol::{Message, MessageKind, codec};
 use dstd_transport::wait::{Idle, Waiter};
 use dstd_transport::{Event, Header, Outbox, Transport};
 
+use super::blocks;
 use super::discards::Discards;
 use super::hot::Hot;
 use super::program::Ending;
@@ -67,6 +68,7 @@ pub(crate) struct Engine {
     pub(super) tasks: Sender<Task>,
     discards: Discards,
     hot: Hot,
+    tells_blocks: bool,
     pub(super) ending: Ending,
     event: OwnedFd,
     page_outputs: Vec<page::Output>,
@@ -102,6 +104,7 @@ impl Engine {
             tasks,
             discards: Discards::default(),
             hot: Hot::default(),
+            tells_blocks: blocks::are_told(context),
             ending: Ending::default(),
             event,
             page_outputs: Vec::new(),
@@ -269,6 +272,9 @@ impl Engine {
         let before = self.pages.counters().faults();
         self.page(out, page::Input::Fault { page, write: fault.write }, &[]);
         if self.pages.counters().faults() != before {
+            if self.tells_blocks {
+                blocks::asked(self.context, page);
+            }
             self.hot.count(self.context, fault, &self.page_outputs, (&self.pages, &self.memory));
         }
     }
@@ -310,7 +316,14 @@ impl Engine {
             | MessageKind::PageDiscarded
             | MessageKind::PagePass
             | MessageKind::PagePassed
-            | MessageKind::PageInstalled => self.page(out, page::Input::Message { from, message }, body),
+            | MessageKind::PageInstalled => {
+                self.page(out, page::Input::Message { from, message }, body);
+                if self.tells_blocks
+                    && let Some(page) = blocks::asked_by(message)
+                {
+                    blocks::asked(self.context, page);
+                }
+            }
             MessageKind::FutexWait
             | MessageKind::FutexArmed
             | MessageKind::FutexCancel

@@ -3,6 +3,7 @@
 //! It waits for nobody but the kernel: user threads hand it work through a lock-free queue and
 //! it answers by setting a word they sleep on.
 
+mod blocks;
 mod discards;
 mod engine;
 mod hot;

@@ -106,6 +106,8 @@ pub struct Options {
     pub threads: Option<u32>,
     /// Statics stay private to a node.
     pub private_statics: bool,
+    /// Nodes remember from where memory was allocated, to tell what lies on hot pages.
+    pub hot_pages: bool,
     /// How much the runtime says about itself on stderr.
     pub verbose: u8,
 }
@@ -143,6 +145,7 @@ impl Options {
             no_direct: flag(name::NO_DIRECT)?,
             threads: get(lookup, name::THREADS, positive, |t| t.parse().ok().filter(|&n| n > 0))?,
             private_statics: flag(name::PRIVATE_STATICS)?,
+            hot_pages: flag(name::HOT_PAGES)?,
             verbose: get(lookup, name::VERBOSE, "a number from 0 to 255", |t| t.parse().ok())?.unwrap_or(0),
         })
     }
@@ -154,6 +157,7 @@ impl Options {
             (name::PLACEMENT, self.placement.to_string()),
             (name::NO_DIRECT, flag(self.no_direct)),
             (name::PRIVATE_STATICS, flag(self.private_statics)),
+            (name::HOT_PAGES, flag(self.hot_pages)),
             (name::VERBOSE, self.verbose.to_string()),
         ];
         vars.extend(self.heap_bytes.map(|bytes| (name::HEAP_BYTES, bytes.to_string())));

@@ -21,6 +21,14 @@ pub const CALLERS: usize = 4;
 /// Of a page's faults every so many-th has its place in the code looked up, beside the first ones.
 const SAMPLE_EVERY: u64 = 16;
 
+/// Words of a set of places on a page.
+const PLACES_WORDS: usize = 8;
+/// A page is divided into so many places: of 8 bytes where it has 4 KiB.
+const PLACES: u64 = PLACES_WORDS as u64 * 64;
+
+/// A set of places on a page, a bit for each.
+pub type Places = [u64; PLACES_WORDS];
+
 /// One number for each page of the table.
 type Column = [AtomicU64; HOT_PAGES];
 
@@ -38,9 +46,14 @@ pub struct HotTable {
     /// The first and the last byte of the page that was written, or read where nothing was written.
     lows: Column,
     highs: Column,
+    /// The places where such bytes lie.
+    touched: [[AtomicU64; PLACES_WORDS]; HOT_PAGES],
     sites: [[AtomicU64; HOT_SITES]; HOT_PAGES],
     samples: [[AtomicU64; HOT_SITES]; HOT_PAGES],
     callers: [[[AtomicU64; CALLERS]; HOT_SITES]; HOT_PAGES],
+    /// No row has less, and where to look for one that has no more.
+    least: AtomicU64,
+    next: AtomicU64,
 }
 
 /// What kind of memory a page is part of.
@@ -116,6 +129,8 @@ pub struct HotPage {
     pub low: u16,
     /// Offset of the last such byte.
     pub high: u16,
+    /// Where such bytes lie.
+    pub touched: Places,
     /// From where it was touched; the most frequent first.
     pub sites: Vec<HotSite>,
 }
@@ -138,7 +153,7 @@ impl HotTable {
         let page = fault.address - offset;
         let index = self.find(page).unwrap_or_else(|| self.take_least(page, fault, offset));
         add(&self.faults[index]);
-        self.span(index, fault.write, offset);
+        self.touch(index, fault.write, offset, offset * PLACES / page_bytes);
         add(if fault.write { &self.writes[index] } else { &self.reads[index] });
         let seen = get(&self.reads[index]) + get(&self.writes[index]);
         // A page that faults once is part of a stream: looking its place up would be for nothing.
@@ -186,30 +201,55 @@ impl HotTable {
             writes: get(&self.writes[index]),
             low: get(&self.lows[index]) as u16,
             high: get(&self.highs[index]) as u16,
+            touched: std::array::from_fn(|word| get(&self.touched[index][word])),
             sites,
         }
     }
 
-    /// Widens the span of touched bytes. The first write begins it anew: readers of the whole page, at the end say, would
-    /// hide that writers leave each other alone.
-    fn span(&self, index: usize, write: bool, offset: u64) {
+    /// Notes which byte was touched, and its place. The first write begins anew: readers of the whole page, at the end
+    /// say, would hide that writers leave each other alone.
+    fn touch(&self, index: usize, write: bool, offset: u64, place: u64) {
         let wrote = get(&self.writes[index]) > 0;
         if write && !wrote {
-            self.lows[index].store(offset, Relaxed);
-            self.highs[index].store(offset, Relaxed);
+            self.forget_touched(index, offset);
         } else if write == wrote {
             self.lows[index].store(offset.min(get(&self.lows[index])), Relaxed);
             self.highs[index].store(offset.max(get(&self.highs[index])), Relaxed);
+        } else {
+            return;
         }
+        let word = &self.touched[index][(place / 64) as usize % PLACES_WORDS];
+        word.store(get(word) | 1 << (place % 64), Relaxed);
+    }
+
+    /// Only `offset` is known to be touched.
+    fn forget_touched(&self, index: usize, offset: u64) {
+        self.lows[index].store(offset, Relaxed);
+        self.highs[index].store(offset, Relaxed);
+        self.touched[index].iter().for_each(|word| word.store(0, Relaxed));
     }
 
     fn find(&self, page: u64) -> Option<usize> {
         self.pages.iter().position(|known| get(known) == page)
     }
 
+    /// The next row with the least count. Counts only grow, so a walk over many pages finds it at once.
+    fn least(&self) -> usize {
+        let from = get(&self.next) as usize;
+        let rows = || (from..from + HOT_PAGES).map(|row| row % HOT_PAGES);
+        let is_least = |row: &usize| get(&self.faults[*row]) <= get(&self.least);
+        let row = rows().find(is_least).unwrap_or_else(|| {
+            let least = rows().min_by_key(|&row| get(&self.faults[row])).unwrap_or(0);
+            self.least.store(get(&self.faults[least]), Relaxed);
+            least
+        });
+        self.next.store(row as u64 + 1, Relaxed);
+        row
+    }
+
     /// Makes the row of the least page, or a free one, that of `page`.
     fn take_least(&self, page: u64, fault: HotFault, offset: u64) -> usize {
-        let least = (0..HOT_PAGES).min_by_key(|&index| get(&self.faults[index])).unwrap_or(0);
+        let least = self.least();
         for (site, samples) in self.sites[least].iter().zip(&self.samples[least]) {
             site.store(0, Relaxed);
             samples.store(0, Relaxed);
@@ -218,8 +258,7 @@ impl HotTable {
         self.reads[least].store(0, Relaxed);
         self.writes[least].store(0, Relaxed);
         self.places[least].store((fault.kind as u64) << 32 | u64::from(fault.home), Relaxed);
-        self.lows[least].store(offset, Relaxed);
-        self.highs[least].store(offset, Relaxed);
+        self.forget_touched(least, offset);
         self.pages[least].store(page, Relaxed);
         least
     }

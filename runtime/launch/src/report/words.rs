@@ -1,7 +1,10 @@
 //! Where the faults of a run came from, for a person.
 
-use super::pages::{HotPage, Site, Toucher};
+use std::path::Path;
+
+use super::pages::{Block, HotPage, Site, Toucher};
 use super::{Peer, Report};
+use crate::symbols::Place;
 
 impl Report {
     /// Who served whose faults, and the `most` hottest pages.
@@ -20,6 +23,9 @@ impl Report {
             line(&mut text, format_args!("no page faulted"));
         }
         self.hot_pages.iter().take(most).for_each(|page| add_page(&mut text, page));
+        if let Some(advice) = self.advice {
+            line(&mut text, format_args!("{advice}"));
+        }
         text
     }
 }
@@ -30,24 +36,50 @@ pub(crate) fn add_page(text: &mut String, page: &HotPage) {
     let hint = if *apart { ", each node its own bytes of it: false sharing?" } else { "" };
     line(text, format_args!("page {address} ({kind}, home {home}): {faults} faults{hint}"));
     for node in nodes {
-        let Toucher { rank, read, write, first_byte, last_byte, sites, .. } = node;
+        let Toucher { rank, read, write, first_byte, last_byte, sites, blocks, .. } = node;
         let bytes = if first_byte == last_byte {
             format!("byte {first_byte}")
         } else {
             format!("bytes {first_byte} to {last_byte}")
         };
         line(text, format_args!("  node {rank}: {write} writes, {read} reads, {bytes}"));
-        sites.iter().for_each(|site| line(text, format_args!("    {}", in_words(site))));
+        sites.iter().for_each(|site| line(text, format_args!("    {}", site_in_words(site))));
+        blocks.iter().for_each(|block| line(text, format_args!("    in {}", block_in_words(block))));
     }
 }
 
-fn in_words(site: &Site) -> String {
-    let place = &site.place;
+fn site_in_words(site: &Site) -> String {
+    format!("{} ({} samples)", place_in_words(&site.place, &site.address), site.samples)
+}
+
+fn block_in_words(block: &Block) -> String {
+    match (&block.name, block.bytes) {
+        (Some(name), _) => format!("the static {name}"),
+        (None, bytes) => {
+            let bytes = bytes.unwrap_or(0);
+            let place = place_in_words(&block.place, "an unknown line");
+            format!("the {bytes} bytes at {}, allocated at {place}", block.address)
+        }
+    }
+}
+
+/// The line, or else the function beside `address`.
+fn place_in_words(place: &Place, address: &str) -> String {
     let function = place.function.as_deref().unwrap_or("?");
     match (&place.file, place.line) {
-        (Some(file), Some(line)) => format!("{file}:{line} in {function} ({} samples)", site.samples),
-        _ => format!("{} in {function} ({} samples)", site.address, site.samples),
+        (Some(file), Some(line)) => format!("{}:{line} in {function}", from_here(file)),
+        _ => format!("{address} in {function}"),
     }
+}
+
+/// The path as a person sees it who works in this directory; std's begins with `library`.
+fn from_here(file: &str) -> String {
+    if let Some((_, stds)) = file.strip_prefix("/rustc/").and_then(|rest| rest.split_once('/')) {
+        return stds.to_owned();
+    }
+    let here = std::env::current_dir().ok();
+    let file = Path::new(file);
+    here.and_then(|here| file.strip_prefix(here).ok()).unwrap_or(file).display().to_string()
 }
 
 fn line(text: &mut String, words: std::fmt::Arguments<'_>) {

@@ -166,7 +166,7 @@ pub(super) fn a_log_that_cannot_be_opened_starts_nothing() {
 pub(super) fn a_limit_of_file_size_is_no_death() {
     let scratch = Scratch::new();
     let options = format!("-n 1 --output none --log-dir {}", scratch.0.display());
-    const LIMIT: u64 = 32 << 10;
+    const LIMIT: u64 = 64 << 10;
     let limit = || {
         // The statistics of a node lie in a file, too, which is smaller.
         let limit = libc::rlimit { rlim_cur: LIMIT, rlim_max: libc::RLIM_INFINITY };
