@@ -18,6 +18,7 @@ const SAFE: &[&str] = &[
     "runtime/xtask/src",
     "dstd/src",
     "dstd/std/src",
+    "examples/false_sharing/src",
     "examples/word_count/src",
     "compat-tests/third/src",
     "compat-tests/on-std/place",
