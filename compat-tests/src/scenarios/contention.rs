@@ -80,24 +80,22 @@ struct Neighbours {
     right: AtomicU64,
 }
 
-/// Neighbours on one page, written from two lines on two nodes: tells the page and the lines.
-pub(crate) fn neighbours() -> String {
+/// Nodes 0 and 1 count up one counter each, many times, beside each other; the lines on which they do.
+fn count(left: &AtomicU64, right: &AtomicU64) -> [u32; 2] {
     const TIMES: u64 = 500_000;
-    let counters = Box::new(Neighbours::default());
-    let ready = AtomicUsize::new(0);
-    let (both, ready) = (&*counters, &ready);
+    let ready = &AtomicUsize::new(0);
     let meet = move || {
         ready.fetch_add(1, Ordering::SeqCst);
         while ready.load(Ordering::SeqCst) < 2 {
             thread::yield_now();
         }
     };
-    let lines = thread::scope(|scope| {
+    thread::scope(|scope| {
         let left = cluster::scoped(scope, 0, move || {
             meet();
             for step in 0..TIMES {
                 cluster::pause(step, 4_096);
-                both.left.fetch_add(1, Ordering::Relaxed);
+                left.fetch_add(1, Ordering::Relaxed);
             }
             line!() - 2
         });
@@ -105,14 +103,58 @@ pub(crate) fn neighbours() -> String {
             meet();
             for step in 0..TIMES {
                 cluster::pause(step, 4_096);
-                both.right.fetch_add(1, Ordering::Relaxed);
+                right.fetch_add(1, Ordering::Relaxed);
             }
             line!() - 2
         });
         [left.join().unwrap(), right.join().unwrap()]
-    });
-    let page = &raw const *counters as usize & !4_095;
-    format!("{page:#x} {} {}", lines[0], lines[1])
+    })
+}
+
+fn page_of(counter: &AtomicU64) -> usize {
+    &raw const *counter as usize & !4_095
+}
+
+/// Neighbours in one block of one page, written from two lines on two nodes: tells the page, the lines, and where the
+/// block was allocated.
+pub(crate) fn neighbours() -> String {
+    let (counters, allocated) = (Box::new(Neighbours::default()), line!());
+    let lines = count(&counters.left, &counters.right);
+    format!("{:#x} {} {} {allocated} {allocated}", page_of(&counters.left), lines[0], lines[1])
+}
+
+/// Two small blocks on one page, allocated on two lines among others: tells the same.
+pub(crate) fn small_neighbours() -> String {
+    let mut pairs = Vec::new();
+    for _ in 0..200 {
+        let left = Box::new(AtomicU64::new(0));
+        let right = Box::new(AtomicU64::new(0));
+        pairs.push((left, right));
+    }
+    let allocated = line!() - 4;
+    let (left, right) =
+        pairs.iter().find(|(left, right)| page_of(left) == page_of(right)).expect("a page has many blocks");
+    let lines = count(left, right);
+    format!("{:#x} {} {} {allocated} {}", page_of(left), lines[0], lines[1], allocated + 1)
+}
+
+/// Two counters in the middle of a large block.
+pub(crate) fn large_neighbours() -> String {
+    let (counters, allocated) = ((0..1 << 20).map(AtomicU64::new).collect::<Vec<_>>(), line!());
+    let middle = counters.len() / 2;
+    let left = counters[middle..].iter().find(|counter| page_of(counter) == &raw const **counter as usize);
+    let left = left.expect("a page begins somewhere");
+    let right = &counters[middle..][..1024].iter().rfind(|counter| page_of(counter) == page_of(left));
+    let right = right.expect("it has other counters");
+    let lines = count(left, right);
+    format!("{:#x} {} {} {allocated} {allocated}", page_of(left), lines[0], lines[1])
+}
+
+/// Two counters in one static.
+pub(crate) fn static_neighbours() -> String {
+    static BOTH_COUNTERS: Neighbours = Neighbours { left: AtomicU64::new(0), right: AtomicU64::new(0) };
+    let lines = count(&BOTH_COUNTERS.left, &BOTH_COUNTERS.right);
+    format!("{:#x} {} {}", page_of(&BOTH_COUNTERS.left), lines[0], lines[1])
 }
 
 /// Two nodes write neighbouring bytes until somebody ends the program.

@@ -1,16 +1,18 @@
 //! A person finds the page that several nodes fight for, and the lines that do.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
 
-use crate::harness::{Ended, LAUNCH, Run, Scratch, scenario};
+use crate::harness::{Ended, LAUNCH, Run, SCENARIOS, Scratch, program, scenario};
 
 /// Every way in which faults are served.
 const WAYS: [&str; 3] = ["kernel", "user", "signal"];
 
-fn report(run: Run) -> (Ended, Value) {
+/// What the launcher says and reports of a run.
+pub(crate) fn report(run: Run) -> (Ended, Value) {
     let scratch = Scratch::new();
     let file = scratch.file("report.json");
     let ended = run.option("--report-json").option(&file).option("--hot-pages").finish().with_code(0);
@@ -31,34 +33,163 @@ fn lines(node: &Value) -> Vec<u64> {
     list(&node["sites"]).iter().filter_map(|site| site["line"].as_u64()).collect()
 }
 
+/// What a scenario with neighbours has said: its page, and the lines of the nodes and of their blocks.
+pub(crate) struct Said {
+    page: String,
+    writes: Vec<u64>,
+    allocated: Vec<u64>,
+}
+
+impl Said {
+    pub(crate) fn by(ended: &Ended, name: &str) -> Said {
+        let words = ended.stdout.strip_prefix(&format!("ok {name} ")).expect("the page and the lines");
+        let words: Vec<&str> = words.split_whitespace().collect();
+        let lines: Vec<u64> = words[1..].iter().map(|line| line.parse().expect("a line")).collect();
+        Said { page: words[0].to_owned(), writes: lines[..2].to_vec(), allocated: lines[2..].to_vec() }
+    }
+
+    /// The report names the page, with two nodes that write from these lines; returns their rows.
+    pub(crate) fn is_in<'a>(&self, report: &'a Value, kind: &str) -> Vec<&'a Value> {
+        let pages = list(&report["hot_pages"]);
+        let page = pages.iter().find(|page| page["page"] == *self.page).expect("the page is named");
+        assert_eq!(page["kind"], kind, "{page}");
+        let writers = writers(page);
+        assert_eq!(writers.len(), 2, "{page}");
+        assert_eq!(page["apart"], true, "{page}");
+        for (rank, node) in writers.iter().enumerate() {
+            assert_eq!(node["rank"], rank);
+            assert!(lines(node).contains(&self.writes[rank]), "no line {} in {page}", self.writes[rank]);
+            let main = &node["sites"][0];
+            assert!(main["file"].as_str().expect("a file").ends_with("contention.rs"), "{page}");
+            assert!(main["function"].as_str().expect("a function").contains("count"), "{page}");
+        }
+        writers
+    }
+
+    /// Each node wrote to a block that was allocated on its line by `function`.
+    pub(crate) fn is_allocated_in(&self, writers: &[&Value], function: &str) {
+        for (node, line) in writers.iter().zip(&self.allocated) {
+            let block = &node["blocks"][0];
+            assert_eq!(block["line"], *line, "{node}");
+            assert!(block["file"].as_str().expect("a file").ends_with("contention.rs"), "{node}");
+            assert!(block["function"].as_str().expect("a function").contains(function), "{node}");
+        }
+    }
+}
+
 #[test]
 fn false_sharing_has_a_page_two_lines_and_two_nodes() {
     for way in WAYS {
         let (ended, report) = report(scenario(2, "neighbours").variable("DSTD_FAULTS", way));
-        let said = ended.stdout.strip_prefix("ok neighbours ").expect("the page and the lines");
-        let said: Vec<&str> = said.split_whitespace().collect();
-        let pages = list(&report["hot_pages"]);
-        let page = pages.iter().find(|page| page["page"] == said[0]).expect("the page is named");
-        assert_eq!(page["kind"], "heap", "{page}");
-        assert_eq!(pages[0]["page"], said[0], "{way}: it is the hottest: {pages:?}");
-        let writers = writers(page);
-        assert_eq!(writers.len(), 2, "{way}: {page}");
-        assert_eq!(page["apart"], true, "{way}: {page}");
-        for (rank, node) in writers.iter().enumerate() {
-            assert_eq!(node["rank"], rank);
-            let line = said[1 + rank].parse().expect("a line");
-            let main = &node["sites"][0];
-            assert!(lines(node).contains(&line), "{way}: no line {line} in {page}");
-            assert!(main["file"].as_str().expect("a file").ends_with("contention.rs"), "{way}: {page}");
-            assert!(main["function"].as_str().expect("a function").contains("neighbours"), "{way}: {page}");
+        let said = Said::by(&ended, "neighbours");
+        let writers = said.is_in(&report, "heap");
+        said.is_allocated_in(&writers, "neighbours");
+        for node in writers {
+            assert_eq!(node["blocks"][0]["address"], *said.page, "{way}: {node}");
+            assert_eq!(list(&node["blocks"]).len(), 1, "{way}: {node}");
         }
         // The same in words.
         let words = &ended.stderr;
-        assert!(words.contains(&format!("dstd: page {} (heap, home ", said[0])), "{words}");
-        for line in &said[1..] {
+        assert!(words.contains(&format!("dstd: page {} (heap, home ", said.page)), "{words}");
+        for line in &said.writes {
             assert!(words.contains(&format!("contention.rs:{line} in ")), "{words}");
         }
+        let block = format!("the 4096 bytes at {}, allocated at ", said.page);
+        assert!(words.contains(&block), "{words}");
         assert!(words.contains("0 -> 1: ") && words.contains("1 -> 0: "), "{words}");
+    }
+}
+
+#[test]
+fn small_blocks_on_a_page_are_told_apart() {
+    let (ended, report) = report(scenario(2, "small_neighbours"));
+    let said = Said::by(&ended, "small_neighbours");
+    let writers = said.is_in(&report, "heap");
+    said.is_allocated_in(&writers, "small_neighbours");
+    for node in writers {
+        assert_eq!(node["blocks"][0]["bytes"], 16, "{node}");
+    }
+}
+
+#[test]
+fn a_page_in_the_middle_of_a_large_block_knows_where_that_was_allocated() {
+    let (ended, report) = report(scenario(2, "large_neighbours"));
+    let said = Said::by(&ended, "large_neighbours");
+    let writers = said.is_in(&report, "heap");
+    said.is_allocated_in(&writers, "large_neighbours");
+    for node in writers {
+        assert_eq!(node["blocks"][0]["bytes"], 8 << 20, "{node}");
+    }
+}
+
+#[test]
+fn a_static_has_its_name() {
+    let (ended, report) = report(scenario(2, "static_neighbours"));
+    for node in Said::by(&ended, "static_neighbours").is_in(&report, "static") {
+        let name = node["blocks"][0]["name"].as_str().expect("a name");
+        assert!(name.contains("BOTH_COUNTERS"), "{node}");
+    }
+    assert!(ended.stderr.contains("    in the static "), "{}", ended.stderr);
+}
+
+#[test]
+fn without_the_option_nobody_asks_where_memory_came_from() {
+    let scratch = Scratch::new();
+    let file = scratch.file("report.json");
+    let ended = scenario(2, "neighbours").option("--report-json").option(&file).finish().with_code(0);
+    let text = fs::read_to_string(file).expect("the report is written");
+    let report: Value = serde_json::from_str(&text).expect("the report is JSON");
+    for node in Said::by(&ended, "neighbours").is_in(&report, "heap") {
+        assert_eq!(list(&node["blocks"]).len(), 0, "{node}");
+    }
+}
+
+/// The example in a release build, as a user has it.
+fn released() -> PathBuf {
+    let target =
+        Path::new(SCENARIOS).parent().and_then(Path::parent).expect("a profile lies in the target directory");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--release", "-p", "false_sharing", "--target-dir"]).arg(target);
+    let status = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo is there");
+    assert!(status.success(), "{cargo:?} fails");
+    target.join("release/false_sharing")
+}
+
+/// What a release build says on two nodes that serve each other's pages.
+fn said_by(built: &Path) -> String {
+    let nothing: [&str; 0] = [];
+    let run = program(2, built, nothing).option("--hot-pages=2");
+    let ended = run.finish().with_code(0);
+    assert_eq!(ended.stdout, "30421755 numbers below 268435456 have 12 ones\n");
+    ended.stderr
+}
+
+#[test]
+fn a_release_build_tells_lines_or_how_to_get_them() {
+    let built = released();
+    let source = include_str!("../../../examples/false_sharing/src/main.rs");
+    let line = |text: &str| 1 + source.lines().position(|line| line.contains(text)).expect("it is there");
+    // The function is inlined; its name comes without a path.
+    let counts = format!("main.rs:{} in ", line("fetch_add"));
+    let allocates =
+        format!("examples/false_sharing/src/main.rs:{} in false_sharing::main", line("let counters"));
+    let words = said_by(&built);
+    assert!(words.contains(&counts) && words.contains("each node its own bytes"), "{words}");
+    assert!(words.contains(&allocates), "{words}");
+    assert!(!words.contains("are not known"), "{words}");
+    assert!(!said_by(&built.with_file_name("false_sharing_mended")).contains("each node its own bytes"));
+
+    let scratch = Scratch::new();
+    for (how, parts) in [
+        ("--strip-debug", ["lines are not known: set debug = ", "an unknown line in false_sharing::main"]),
+        ("--strip-all", ["for the program is stripped: set strip = ", "an unknown line in ?"]),
+    ] {
+        let stripped = scratch.file("false_sharing");
+        let status = Command::new("strip").arg(how).arg("-o").arg(&stripped).arg(&built).status();
+        assert!(status.expect("strip comes with the linker").success());
+        let words = said_by(&stripped);
+        assert!(parts.iter().all(|part| words.contains(part)), "{how}: {words}");
+        assert!(!words.contains("main.rs:"), "{how}: {words}");
     }
 }
 

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 
 use super::{on, other_host};
 use crate::harness::{Scratch, signal};
+use crate::hot_pages::{Said, report};
 
 /// Node 0 here, and elsewhere.
 const PLACES: [&str; 2] = ["localhost,127.0.0.2", "127.0.0.2,localhost"];
@@ -81,6 +82,18 @@ fn a_program_without_handlers_is_ended_by_a_signal_on_any_host() {
             signal(running.launcher(), name);
             running.finish().with_code(code);
         }
+    }
+    sshd.assert_nobody_left();
+}
+
+#[test]
+fn hot_pages_have_lines_and_allocations_wherever_their_home_is() {
+    let Some(sshd) = other_host() else { return };
+    for hosts in PLACES {
+        let (ended, report) = report(on(&sshd, hosts, "small_neighbours"));
+        let said = Said::by(&ended, "small_neighbours");
+        let writers = said.is_in(&report, "heap");
+        said.is_allocated_in(&writers, "small_neighbours");
     }
     sshd.assert_nobody_left();
 }
