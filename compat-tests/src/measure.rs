@@ -53,6 +53,11 @@ const OPERATIONS: &[Operation] = &[
     }),
     ("fork", "run a command that is forked", |_| forked(0)),
     ("fork", "run a command that is forked, 100 MiB in use", |_| forked(100 << 20)),
+    ("alloc", "allocate and free 64 bytes", |_| repeat_quick(|| drop(black_box(Box::new([0_u64; 8]))))),
+    ("alloc", "allocate and free 4 KiB", |_| {
+        repeat_quick(|| drop(black_box(Vec::<u8>::with_capacity(4_096))))
+    }),
+    ("alloc", "allocate a box in a list of 1000, and free it", |_| lists()),
     ("file", "write a byte to a file", |last| writes(last, 1)),
     ("file", "write 64 KiB to a file", |last| writes(last, 64 << 10)),
     ("file", "write 1 MiB to a file", |last| writes(last, 1 << 20)),
@@ -113,6 +118,20 @@ const FORKS: usize = 20;
 
 fn repeat(mut operation: impl FnMut()) -> Vec<f64> {
     (0..ROUNDS).map(|_| timed(&mut operation)).collect()
+}
+
+/// Times operations that are shorter than looking at the clock.
+fn repeat_quick(mut operation: impl FnMut()) -> Vec<f64> {
+    let mut round = || (0..QUICK).for_each(|_| operation());
+    repeat(&mut round).into_iter().map(|time| time / QUICK as f64).collect()
+}
+
+const QUICK: usize = 10_000;
+
+/// Boxes that live together for a while; per box.
+fn lists() -> Vec<f64> {
+    let mut round = || drop(black_box((0..1_000_u64).map(Box::new).collect::<Vec<Box<u64>>>()));
+    repeat(&mut round).into_iter().map(|time| time / 1e3).collect()
 }
 
 /// Times the first access to each page, in an order that is not sequential.

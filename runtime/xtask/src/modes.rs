@@ -27,11 +27,13 @@ struct Mode {
 }
 
 const NO_DIRECT: &[&str] = &["--transport", "shm", "--no-direct"];
+const HOT_PAGES: &[&str] = &["--transport", "shm", "--no-direct", "--hot-pages=1"];
 
 /// All ways. A row says the name of its mode; a further way is a line here.
 const MODES: &[Mode] = &[
     Mode { name: "tcp", options: &["--transport", "tcp", "--no-direct"], faults: None, transport: "tcp" },
     Mode { name: "shm", options: NO_DIRECT, faults: None, transport: "shm" },
+    Mode { name: "shm, hot pages", options: HOT_PAGES, faults: None, transport: "shm" },
     Mode { name: "shm, user", options: NO_DIRECT, faults: Some("user"), transport: "shm" },
     Mode { name: "shm, signal", options: NO_DIRECT, faults: Some("signal"), transport: "shm" },
     Mode { name: "direct", options: &["--transport", "shm"], faults: None, transport: "shm" },
