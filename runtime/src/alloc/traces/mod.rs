@@ -31,9 +31,10 @@ use dstd_control::stats::blocks::{PageOfBlocks, TRACE_CALLS, Trace};
 
 use self::table::Table;
 use self::unwind::Chain;
-use super::boot::PARTITION;
+use super::boot::{self, PARTITION};
 use super::flag;
 use crate::context;
+use crate::record::{self, Record};
 
 /// What remembers chains of calls, once somebody wants it.
 struct Traces {
@@ -66,20 +67,34 @@ pub(super) fn on() -> bool {
 /// borrowed.
 #[inline(never)]
 pub(super) fn note(addr: u64, size: usize) {
-    let Some(traces) = TRACES.get() else { return };
+    // A child of `fork` has no page that anybody asks for; and the statistics are its parent's.
+    let Some(traces) = TRACES.get().filter(|_| !context::is_child()) else { return };
     // What the unwinder allocates, if it ever does, is the runtime's.
     let _runtime = flag::enter();
-    let number = traces.table.number_here();
+    // SAFETY: what the record of this thread says.
+    let number = unsafe { traces.table.number_here(stack_end()) };
     if PARTITION.contains(addr) {
         PARTITION.note(addr, number);
-    } else if let Some(stats) = context::stats() {
+    } else if boot::reservation().striped_range().contains(&addr)
+        && let Some(stats) = context::stats()
+    {
         stats.blocks.note_striped(addr, size as u64, &traces.trace(number));
     }
 }
 
+/// Where the stack ends that this thread is on, if that is its own one in the partition; else 0: a handler of signals or a
+/// coroutine may run on any.
+fn stack_end() -> u64 {
+    let mark = 0_u8;
+    let here = (&raw const mark).addr() as u64;
+    let own = record::current().and_then(Record::stack);
+    let own = own.map_or(0..0, |(start, bytes)| start..start + bytes);
+    if own.contains(&here) { own.end } else { 0 }
+}
+
 /// Notes that a striped block has another size, or is no more (`None`).
 pub(super) fn note_size(addr: u64, size: Option<usize>) {
-    if let Some(stats) = context::stats().filter(|_| on()) {
+    if let Some(stats) = context::stats().filter(|_| on() && !context::is_child()) {
         stats.blocks.resize_striped(addr, size.map(|size| size as u64));
     }
 }

@@ -8,6 +8,7 @@
 //!
 //! *Why not safe code*: to see that a chain is still the same, return addresses on the own stack are read.
 
+use core::ops::Range;
 use core::ptr;
 use core::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
@@ -51,19 +52,24 @@ impl Table {
     }
 
     /// The number of the chain of calls that led here, from the caller on; 0 when there are too many.
+    ///
+    /// # Safety
+    /// - `stack_end` must be where the stack ends that this thread is on, or 0 where that is not known: then no chain is
+    ///   recognised.
     #[inline(never)]
-    pub(super) fn number_here(&self) -> u16 {
-        let mark = 0_u8;
+    pub(super) unsafe fn number_here(&self, stack_end: u64) -> u16 {
+        let mark = 0_u64;
         let here = (&raw const mark).addr() as u64;
         let recent = &self.recent[(here >> 4) as usize % DEPTHS];
         let known = recent.iter().map(|cell| cell.load(Ordering::Relaxed)).find(|&number| {
             self.slot(number).is_some_and(|slot| {
-                // SAFETY: `here` is in this function's frame, as when the chain was found.
-                unsafe { slot.is_at(here) }
+                // SAFETY: `here` is a word of this frame, and the stack goes on to `stack_end`.
+                unsafe { slot.is_at(here..stack_end) }
             })
         });
         known.unwrap_or_else(|| {
-            let number = self.number(&unwind::chain(here));
+            // SAFETY: as above.
+            let number = self.number(&unsafe { unwind::chain(here..stack_end) });
             let way = self.turn.fetch_add(1, Ordering::Relaxed) as usize % WAYS;
             recent[way].store(number, Ordering::Relaxed);
             number
@@ -111,20 +117,22 @@ impl Slot {
         self.len.store(chain.calls().len() as u32, Ordering::Release);
     }
 
-    /// Whether the calls that led to the frame at `here` are those of this chain.
+    /// Whether the calls that led to the frame in which `frames` begins are those of this chain. It follows from the first, which
+    /// lies where it must: each says how large the next frame is. Only a frame whose size varies (none of Rust's) may show what an
+    /// earlier call has left.
     ///
     /// # Safety
-    /// - `here` must be the place in the frame of [`Table::number_here`] that all chains are counted from, of this thread.
-    unsafe fn is_at(&self, here: u64) -> bool {
+    /// - `frames` must begin at the word that all chains are counted from, and be memory of this thread's stack, unless it is empty.
+    unsafe fn is_at(&self, frames: Range<u64>) -> bool {
         let len = self.len.load(Ordering::Acquire) as usize;
         let is_met = |at: usize| {
-            let place = here + u64::from(self.places[at].load(Ordering::Relaxed));
-            let place = ptr::with_exposed_provenance::<u64>(place as usize);
-            // SAFETY: an aligned word of this thread's stack that nobody else writes. The first place is that of the return
-            // address of `number_here`; each further one is in the frame of a function of which it has just been seen that
-            // the call before returns to it, so the frame is there and has the return address at this place.
-            let call = unsafe { place.read_volatile() };
-            call == self.calls[at].load(Ordering::Relaxed)
+            let place = frames.start + u64::from(self.places[at].load(Ordering::Relaxed));
+            let is_there = frames.contains(&place) && place.is_multiple_of(8);
+            // SAFETY: an aligned word of this thread's stack (this function's contract). Others who have borrowed from the
+            // stack may write it, so it is read volatile (C5).
+            let call = is_there
+                .then(|| unsafe { ptr::with_exposed_provenance::<u64>(place as usize).read_volatile() });
+            call == Some(self.calls[at].load(Ordering::Relaxed))
         };
         len > 0 && self.is_recognisable.load(Ordering::Relaxed) != 0 && (0..len).all(is_met)
     }
@@ -139,9 +147,15 @@ mod tests {
     #[cfg(feature = "global-alloc")]
     use crate::stack::dstd_stack_enter;
 
+    #[inline(always)]
+    fn number_here(table: &Table) -> u16 {
+        // SAFETY: chains that the unwinder has found here lie on this stack; tests have no other ones.
+        unsafe { table.number_here(u64::MAX) }
+    }
+
     #[inline(never)]
     fn deeper(table: &Table, depth: u32) -> u16 {
-        let number = if depth == 0 { table.number_here() } else { deeper(table, depth - 1) };
+        let number = if depth == 0 { number_here(table) } else { deeper(table, depth - 1) };
         core::hint::black_box(number)
     }
 
@@ -191,6 +205,27 @@ mod tests {
         unsafe { dstd_stack_enter(run, (&raw const table).cast_mut().cast(), top, &raw mut saved) };
         assert!(saved - top > 1 << 32, "the stacks are in different parts of the address space");
         assert_eq!(table.turn.load(Ordering::Relaxed), 1, "the stack was unwound once");
+    }
+
+    #[test]
+    fn nothing_beyond_the_end_of_the_stack_is_looked_at() {
+        let (table, words) = (Table::new(), [7_u64; 4]);
+        let number = table.number(&Chain::of([(7, 8), (7, 24)].into_iter()));
+        let slot = table.slot(number).expect("it was just written");
+        let here = words.as_ptr().addr() as u64;
+        for (bytes, is_met) in [(0, false), (8, false), (24, false), (32, true)] {
+            // SAFETY: the words of the array.
+            assert_eq!(unsafe { slot.is_at(here..here + bytes) }, is_met, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn where_the_end_of_the_stack_is_not_known_chains_are_the_unwinders() {
+        let table = Table::new();
+        // SAFETY: 0 says so.
+        let numbers: Vec<u16> = (0..5).map(|_| unsafe { table.number_here(0) }).collect();
+        assert!(numbers[0] != 0 && numbers.iter().all(|number| *number == numbers[0]), "{numbers:?}");
+        assert_eq!(table.turn.load(Ordering::Relaxed), 5);
     }
 
     #[test]

@@ -1,10 +1,14 @@
 //! The calls on this thread's stack, by the unwinder that std links for panics.
 //!
+//! It reads tables of the program's file and the thread's own stack. It allocates nothing; with glibc before 2.35 it takes the lock of
+//! `dlopen` for a moment, under which nothing of ours is called. It goes astray where a panic would: in assembly with wrong tables.
+//!
 //! *Invariants*: ISO-2: nothing here is locked by the runtime. *Layout*: that of the unwinder's C interface.
 //! *Who may touch what, when*: a thread its own stack.
 //! *Why not safe code*: it is a C interface.
 
 use core::ffi::{c_int, c_void};
+use core::ops::Range;
 use core::ptr;
 
 use dstd_control::stats::blocks::TRACE_CALLS;
@@ -42,12 +46,16 @@ pub(super) struct Chain {
 
 struct Walk {
     chain: Chain,
-    from: u64,
+    frames: Range<u64>,
 }
 
-/// The calls that led to the function in whose frame the byte at `from` is.
-pub(super) fn chain(from: u64) -> Chain {
-    let mut walk = Walk { chain: Chain::empty(), from };
+/// The calls that led to the function in whose frame `frames` begins. The chain can be recognised where its return addresses
+/// lie in `frames`.
+///
+/// # Safety
+/// - From the end of the caller's frame to its own end, if that is not before, `frames` must be memory of this thread's stack.
+pub(super) unsafe fn chain(frames: Range<u64>) -> Chain {
+    let mut walk = Walk { chain: Chain::empty(), frames };
     // SAFETY: `visit` takes a pointer to `Walk` as its argument and does not unwind; the unwinder calls it before it returns only.
     unsafe { _Unwind_Backtrace(visit, (&raw mut walk).cast()) };
     walk.chain
@@ -62,18 +70,21 @@ extern "C" fn visit(context: *mut Context, walk: *mut c_void) -> c_int {
     // SAFETY: as above.
     let stack = unsafe { _Unwind_GetCFA(context) } as u64;
     let place = stack.wrapping_sub(8);
-    if walk.chain.len == 0 && place <= walk.from {
+    let from = walk.frames.start;
+    if walk.chain.len == 0 && place <= from {
         // A frame between the unwinder and the one that asked.
         return GO_ON;
     }
     // A user thread's stack begins where its native stack, which lies far above, was left: what is there is the runtime's.
-    let is_beyond = place > walk.from && place - walk.from > u64::from(u32::MAX);
-    if call == 0 || is_beyond || !place.is_multiple_of(8) {
+    let is_beyond = place > from && place - from > u64::from(u32::MAX);
+    if call == 0 || is_beyond {
         return END_OF_STACK;
     }
-    // SAFETY: an aligned word just below the stack pointer of a frame of this thread that is suspended in a call.
-    let found = unsafe { ptr::with_exposed_provenance::<u64>(place as usize).read_volatile() };
-    walk.chain.push(call, (found == call).then_some(place.wrapping_sub(walk.from)));
+    let is_there = walk.frames.contains(&place) && place.is_multiple_of(8) && {
+        // SAFETY: an aligned word of this thread's stack (the contract of `chain`).
+        call == unsafe { ptr::with_exposed_provenance::<u64>(place as usize).read_volatile() }
+    };
+    walk.chain.push(call, is_there.then(|| place - from));
     if walk.chain.len < CALLS_MAX { GO_ON } else { END_OF_STACK }
 }
 
