@@ -248,4 +248,7 @@ fn striped_blocks_are_found_until_they_are_freed_or_too_many() {
     assert_eq!(trace_at(1 << 30), Some(vec![1, 2, 1]));
     table.note_striped(18 << 30, 1 << 20, &trace(18));
     assert_eq!((trace_at(1 << 30), trace_at(18 << 30)), (None, Some(vec![1, 2, 18])));
+    // Another node has freed the block there, and told nobody.
+    table.note_striped(5 << 30, 1 << 20, &trace(19));
+    assert_eq!(trace_at(5 << 30), Some(vec![1, 2, 19]));
 }

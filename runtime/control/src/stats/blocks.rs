@@ -126,7 +126,9 @@ impl BlockTable {
 
     /// Notes a striped block, in place of the oldest where there is no room.
     pub fn note_striped(&self, start: u64, bytes: u64, trace: &Trace) {
-        let free = self.striped.iter().find(|row| row.claim(start));
+        // Another node may have freed an earlier block there.
+        let same = self.striped.iter().find(|row| get(&row.start) == start);
+        let free = same.or_else(|| self.striped.iter().find(|row| row.claim(start)));
         let row = free.unwrap_or_else(|| {
             let oldest = self.striped_noted.fetch_add(1, Relaxed) as usize % STRIPED_BLOCKS;
             self.striped[oldest].start.store(start, Relaxed);
@@ -201,7 +203,8 @@ impl Blocks {
     /// The block of this node's heap that holds the byte at `address` of the page at `page`.
     pub fn on_page(&self, page: u64, address: u64) -> Option<Block> {
         let (of, numbers) = self.pages.get(&page)?;
-        let at = address.checked_sub(of.first)? / of.bytes;
+        // The page may be changing while somebody looks.
+        let at = address.checked_sub(of.first)?.checked_div(of.bytes)?;
         let number = usize::from(*numbers.get(usize::try_from(at).ok()?)?);
         let trace = number.checked_sub(1).and_then(|at| self.traces.get(at)).cloned();
         Some(Block { start: of.first + at * of.bytes, bytes: of.bytes, trace: trace.unwrap_or_default() })
