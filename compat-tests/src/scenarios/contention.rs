@@ -1,5 +1,6 @@
 //! Pages that several nodes want at once.
 
+use dstd::place;
 use dstd::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use dstd::thread;
 use std::hint::black_box;
@@ -80,45 +81,34 @@ struct Neighbours {
     right: AtomicU64,
 }
 
-/// Nodes 0 and 1 count up one counter each, many times, beside each other; the lines on which they do.
-fn count(left: &AtomicU64, right: &AtomicU64) -> [u32; 2] {
-    const TIMES: u64 = 500_000;
-    let ready = &AtomicUsize::new(0);
-    let meet = move || {
-        ready.fetch_add(1, Ordering::SeqCst);
-        while ready.load(Ordering::SeqCst) < 2 {
-            thread::yield_now();
-        }
-    };
-    thread::scope(|scope| {
-        let left = cluster::scoped(scope, 0, move || {
-            meet();
-            for step in 0..TIMES {
-                cluster::pause(step, 4_096);
-                left.fetch_add(1, Ordering::Relaxed);
-            }
-            line!() - 2
+/// Nodes 0 and 1 take turns at counting up one counter each, so that each time the page is at the other one; the lines on
+/// which they do.
+fn count(left: &'static AtomicU64, right: &'static AtomicU64) -> [u32; 2] {
+    const TURNS: u64 = 200;
+    let mut lines = [0; 2];
+    for _ in 0..TURNS {
+        lines[0] = place::call(cluster::nth(0), move || {
+            left.fetch_add(1, Ordering::Relaxed);
+            line!() - 1
         });
-        let right = cluster::scoped(scope, 1, move || {
-            meet();
-            for step in 0..TIMES {
-                cluster::pause(step, 4_096);
-                right.fetch_add(1, Ordering::Relaxed);
-            }
-            line!() - 2
+        lines[1] = place::call(cluster::nth(1), move || {
+            right.fetch_add(1, Ordering::Relaxed);
+            line!() - 1
         });
-        [left.join().unwrap(), right.join().unwrap()]
-    })
+    }
+    lines
 }
 
+const PAGE_BYTES: usize = 4_096;
+
 fn page_of(counter: &AtomicU64) -> usize {
-    &raw const *counter as usize & !4_095
+    &raw const *counter as usize & !(PAGE_BYTES - 1)
 }
 
 /// Neighbours in one block of one page, written from two lines on two nodes: tells the page, the lines, and where the
 /// block was allocated.
 pub(crate) fn neighbours() -> String {
-    let (counters, allocated) = (Box::new(Neighbours::default()), line!());
+    let (counters, allocated) = (Box::leak(Box::new(Neighbours::default())), line!());
     let lines = count(&counters.left, &counters.right);
     format!("{:#x} {} {} {allocated} {allocated}", page_of(&counters.left), lines[0], lines[1])
 }
@@ -126,14 +116,24 @@ pub(crate) fn neighbours() -> String {
 /// Two small blocks on one page, allocated on two lines among others: tells the same.
 pub(crate) fn small_neighbours() -> String {
     let mut pairs = Vec::new();
-    for _ in 0..200 {
+    for _ in 0..1_000 {
         let left = Box::new(AtomicU64::new(0));
         let right = Box::new(AtomicU64::new(0));
         pairs.push((left, right));
     }
     let allocated = line!() - 4;
-    let (left, right) =
-        pairs.iter().find(|(left, right)| page_of(left) == page_of(right)).expect("a page has many blocks");
+    let pairs: &'static [_] = pairs.leak();
+    // On a page that they fill, nobody else has anything to do.
+    let blocks = |page: usize| {
+        let all = pairs.iter().flat_map(|(left, right)| [left, right]);
+        all.filter(|block| page_of(block) == page).count()
+    };
+    let is_filled = |page: usize| blocks(page) == PAGE_BYTES / 16;
+    let together = pairs.iter().find(|(left, right)| {
+        let page = page_of(left);
+        page == page_of(right) && is_filled(page)
+    });
+    let (left, right) = together.expect("they fill some pages");
     let lines = count(left, right);
     format!("{:#x} {} {} {allocated} {}", page_of(left), lines[0], lines[1], allocated + 1)
 }
@@ -141,11 +141,11 @@ pub(crate) fn small_neighbours() -> String {
 /// Two counters in the middle of a large block.
 pub(crate) fn large_neighbours() -> String {
     let (counters, allocated) = ((0..1 << 20).map(AtomicU64::new).collect::<Vec<_>>(), line!());
-    let middle = counters.len() / 2;
-    let left = counters[middle..].iter().find(|counter| page_of(counter) == &raw const **counter as usize);
-    let left = left.expect("a page begins somewhere");
-    let right = &counters[middle..][..1024].iter().rfind(|counter| page_of(counter) == page_of(left));
-    let right = right.expect("it has other counters");
+    let counters: &'static [AtomicU64] = counters.leak();
+    let (_, rest) = counters.split_at(counters.len() / 2);
+    let first = rest.iter().position(|counter| page_of(counter) == &raw const *counter as usize);
+    let page = &rest[first.expect("a page begins somewhere")..][..PAGE_BYTES / size_of::<AtomicU64>()];
+    let (left, right) = (&page[0], &page[page.len() - 1]);
     let lines = count(left, right);
     format!("{:#x} {} {} {allocated} {allocated}", page_of(left), lines[0], lines[1])
 }
@@ -159,19 +159,10 @@ pub(crate) fn static_neighbours() -> String {
 
 /// Two nodes write neighbouring bytes until somebody ends the program.
 pub(crate) fn run_on() -> String {
-    let counters = Neighbours::default();
-    thread::scope(|scope| {
-        for (i, counter) in [&counters.left, &counters.right].into_iter().enumerate() {
-            cluster::scoped(scope, i, move || {
-                if i == 1 {
-                    println!("both run");
-                }
-                for step in 0_u64.. {
-                    cluster::pause(step, 4_096);
-                    counter.fetch_add(1, Ordering::Relaxed);
-                }
-            });
-        }
-    });
-    "never".to_owned()
+    let counters = Box::leak(Box::new(Neighbours::default()));
+    count(&counters.left, &counters.right);
+    println!("both run");
+    loop {
+        count(&counters.left, &counters.right);
+    }
 }
