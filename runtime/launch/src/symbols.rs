@@ -41,6 +41,12 @@ impl Place {
             _ => Whose::Other,
         }
     }
+
+    /// Whether its file lies below `dir`, if there is one: names of closures and of what is inlined may have no crate.
+    pub(crate) fn is_below(&self, dir: Option<&str>) -> bool {
+        let file = self.file.as_deref();
+        dir.is_some_and(|dir| file.is_some_and(|file| file.starts_with(dir)))
+    }
 }
 
 /// What a program's file says about its code.
@@ -57,30 +63,26 @@ impl Symbols {
         Symbols(Loader::new(program).ok())
     }
 
+    /// Where the runtime's files lie, by a trace: the first of its return addresses is in the runtime's notes of allocations.
+    pub(crate) fn runtime_dir(&self, trace: &[u64]) -> Option<String> {
+        let noted = self.places(trace.first()?.saturating_sub(1)).into_iter().next()?;
+        noted.file?.strip_suffix(NOTES).map(str::to_owned)
+    }
+
     /// What `address` of the file is. Of a function that was inlined the outer ones are known too: the innermost
-    /// that is not std's is the one a person looks for.
-    pub(crate) fn find(&self, address: u64) -> Place {
+    /// that is neither std's nor below `runtime` is the one a person looks for.
+    pub(crate) fn find(&self, address: u64, runtime: Option<&str>) -> Place {
         let places = self.places(address);
-        let wanted = places.iter().find(|place| place.whose() <= Whose::Crate).or(places.first());
-        wanted.cloned().unwrap_or_default()
+        let is_wanted = |place: &&Place| place.whose() <= Whose::Crate && !place.is_below(runtime);
+        places.iter().find(is_wanted).or(places.first()).cloned().unwrap_or_default()
     }
 
-    /// The call that a person looks for among `calls`, return addresses from the runtime's notes of allocations outwards: the
-    /// nearest of the program's own, or else of a crate that it uses.
-    pub(crate) fn find_allocation(&self, calls: &[u64]) -> Option<Place> {
-        let first = calls.first().map(|call| self.places(call.saturating_sub(1))).unwrap_or_default();
-        let noted = first.first().and_then(|place| place.file.as_deref());
-        self.find_call(calls, noted.and_then(|file| file.strip_suffix(NOTES)))
-    }
-
-    /// The nearest of `calls`, return addresses, outside std and the files below `runtime`.
+    /// The call that a person looks for among `calls`, return addresses from the innermost outwards, outside std and the files
+    /// below `runtime`: the nearest of the program's own, or else of a crate that it uses.
     pub(crate) fn find_call(&self, calls: &[u64], runtime: Option<&str>) -> Option<Place> {
-        let is_the_runtimes = |place: &Place| {
-            runtime.is_some_and(|below| place.file.as_deref().is_some_and(|file| file.starts_with(below)))
-        };
         // A call ends before the address to which it returns.
         let places = calls.iter().flat_map(|call| self.places(call.saturating_sub(1)));
-        let places = places.filter(|place| place.whose() < Whose::Other && !is_the_runtimes(place));
+        let places = places.filter(|place| place.whose() < Whose::Other && !place.is_below(runtime));
         places.min_by_key(Place::whose)
     }
 
@@ -198,10 +200,13 @@ mod tests {
     fn a_function_of_this_program_is_found_with_its_file() {
         let symbols = Symbols::of(&std::env::current_exe().unwrap());
         let start = is_stds as *const () as usize as u64;
-        let place = symbols.find(start - bias());
+        let place = symbols.find(start - bias(), None);
         assert!(place.function.clone().unwrap().contains("is_stds"));
         assert!(place.file.clone().unwrap().ends_with("symbols.rs"));
         assert_eq!(place.whose(), Whose::Program);
+        let file = place.file.as_deref();
+        assert!(place.is_below(file.and_then(|file| file.strip_suffix("symbols.rs"))));
+        assert!(!place.is_below(Some("/elsewhere/")) && !place.is_below(None));
         assert!(symbols.advice().starts_with("lines are not known"), "it has symbols");
     }
 
@@ -219,7 +224,7 @@ mod tests {
     #[test]
     fn what_is_not_there_is_not_known() {
         for symbols in [Symbols::none(), Symbols::of(Path::new("/nonexistent"))] {
-            assert_eq!(symbols.find(0x1234), Place::default());
+            assert_eq!(symbols.find(0x1234, None), Place::default());
             assert_eq!(symbols.find_static(0x1234), None);
             assert!(symbols.advice().contains("cannot be read"));
         }

@@ -210,6 +210,12 @@ impl Blocks {
         Some(Block { start: of.first + at * of.bytes, bytes: of.bytes, trace: trace.unwrap_or_default() })
     }
 
+    /// Some trace, if anything was noted: all begin in the runtime.
+    pub fn any_trace(&self) -> Option<&[u64]> {
+        let striped = self.striped.iter().map(|block| &block.trace);
+        self.traces.iter().chain(striped).find(|trace| !trace.is_empty()).map(Vec::as_slice)
+    }
+
     /// The striped block, among those this node allocated last, that holds the byte at `address`.
     pub fn striped(&self, address: u64) -> Option<&Block> {
         self.striped.iter().find(|block| (block.start..block.start + block.bytes).contains(&address))

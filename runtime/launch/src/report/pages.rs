@@ -77,10 +77,21 @@ pub(crate) fn merge(nodes: &[Node], symbols: &Symbols) -> Vec<HotPage> {
     let mut pages: Vec<(u64, _)> = touched.into_values().map(|by| (faults(&by), by)).collect();
     pages.sort_by_key(|(faults, _)| std::cmp::Reverse(*faults));
     pages.truncate(PAGES_MAX);
-    pages.into_iter().filter_map(|(faults, by)| page(faults, &by, nodes, symbols)).collect()
+    let trace = nodes.iter().find_map(|node| node.blocks.any_trace());
+    let runtime = trace.and_then(|trace| symbols.runtime_dir(trace));
+    let lines = Lines { symbols, runtime: runtime.as_deref() };
+    pages.into_iter().filter_map(|(faults, by)| page(faults, &by, nodes, lines)).collect()
 }
 
-fn page(faults: u64, by: &[(&Node, &hot::HotPage)], all: &[Node], symbols: &Symbols) -> Option<HotPage> {
+/// Finds lines of the program.
+#[derive(Clone, Copy)]
+struct Lines<'a> {
+    symbols: &'a Symbols,
+    /// Where the files of the runtime lie, if that is known.
+    runtime: Option<&'a str>,
+}
+
+fn page(faults: u64, by: &[(&Node, &hot::HotPage)], all: &[Node], lines: Lines<'_>) -> Option<HotPage> {
     let (_, first) = by.first()?;
     let toucher = |(node, page): &(&Node, &hot::HotPage)| Toucher {
         rank: node.rank,
@@ -90,8 +101,8 @@ fn page(faults: u64, by: &[(&Node, &hot::HotPage)], all: &[Node], symbols: &Symb
         first_byte: page.low,
         last_byte: page.high,
         touched: page.touched,
-        sites: page.sites.iter().map(|at| site(node, at, symbols)).collect(),
-        blocks: blocks(page, all, symbols),
+        sites: page.sites.iter().map(|at| site(node, at, lines)).collect(),
+        blocks: blocks(page, all, lines),
     };
     let nodes: Vec<Toucher> = by.iter().map(toucher).collect();
     Some(HotPage {
@@ -113,17 +124,18 @@ pub(crate) fn advice(pages: &[HotPage], symbols: &Symbols) -> Option<&'static st
 
 /// A person looks for the line of the program: that of the instruction, or where it is std's or a library's the
 /// nearest one from which that seems to be called.
-fn site(node: &Node, at: &hot::HotSite, symbols: &Symbols) -> Site {
+fn site(node: &Node, at: &hot::HotSite, Lines { symbols, runtime }: Lines<'_>) -> Site {
     let in_file = |address: u64| address.saturating_sub(node.image_bias);
-    let own = symbols.find(in_file(at.address));
+    let own = symbols.find(in_file(at.address), runtime);
     let callers: Vec<u64> = at.callers.iter().map(|caller| in_file(*caller)).collect();
-    let called = || symbols.find_call(&callers, None);
-    let place = if own.whose() < Whose::Other { own } else { called().unwrap_or(own) };
+    let called = || symbols.find_call(&callers, runtime);
+    let is_wanted = own.whose() < Whose::Other && !own.is_below(runtime);
+    let place = if is_wanted { own } else { called().unwrap_or(own) };
     Site { address: format!("{:#x}", at.address), samples: at.samples, place }
 }
 
 /// What lies where a node touched `page`: up to 4 blocks.
-fn blocks(page: &hot::HotPage, nodes: &[Node], symbols: &Symbols) -> Vec<Block> {
+fn blocks(page: &hot::HotPage, nodes: &[Node], Lines { symbols, runtime }: Lines<'_>) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     for address in [page.low, page.high].into_iter().map(u64::from).chain(places(&page.touched)) {
         let address = page.page + address;
@@ -131,7 +143,7 @@ fn blocks(page: &hot::HotPage, nodes: &[Node], symbols: &Symbols) -> Vec<Block> 
             address: format!("{:#x}", block.start),
             bytes: Some(block.bytes),
             name: None,
-            place: symbols.find_allocation(&block.trace).unwrap_or_default(),
+            place: symbols.find_call(&block.trace, runtime).unwrap_or_default(),
         };
         let found = match page.kind {
             PageKind::Heap => {

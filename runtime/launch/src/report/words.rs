@@ -49,7 +49,8 @@ pub(crate) fn add_page(text: &mut String, page: &HotPage) {
 }
 
 fn site_in_words(site: &Site) -> String {
-    format!("{} ({} samples)", place_in_words(&site.place, &site.address), site.samples)
+    let plural = if site.samples == 1 { "" } else { "s" };
+    format!("{} ({} sample{plural})", place_in_words(&site.place, &site.address), site.samples)
 }
 
 fn block_in_words(block: &Block) -> String {
