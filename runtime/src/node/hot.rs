@@ -1,8 +1,8 @@
 //! What the statistics say about faults: which nodes' pages, which pages, which instructions.
 //!
-//! *Cost*: a search of 64 words a fault. The instruction is known where a signal tells of the fault; else the kernel
-//! is asked for a sample of the faults, on pages that fault again and again: four system calls, after the
-//! request for the page has left.
+//! *Cost*: a search of 64 words a fault. The instruction is known where a signal tells of the fault; else, with
+//! `--hot-pages`, the kernel is asked for a sample of the faults, on pages that fault again and again: four system
+//! calls, after the request for the page has left.
 //!
 //! *Who may touch what, when*: the engine thread is the only writer of the table of hot pages.
 //! *Why not safe code*: system calls; std's would be this binary's own.
@@ -55,7 +55,9 @@ impl Hot {
             return;
         }
         // A thread that was woken is somewhere else by now.
-        let looked_up = || (fault.thread != 0 && !outputs.iter().any(wakes)).then(|| waits_at(fault.thread));
+        // The file takes a descriptor for a moment, which a program that counts on the lowest free one would see.
+        let may_look_up = context.config.hot_pages && fault.thread != 0 && !outputs.iter().any(wakes);
+        let looked_up = || may_look_up.then(|| waits_at(fault.thread));
         if let Some(at) = fault.at.or_else(|| looked_up().flatten()) {
             stats.hot.sample(row, at.instruction, self.callers(context, at.stack, mapped));
         }
