@@ -1,7 +1,13 @@
 //! What single operations cost between this node and the last one; one line each for `xtask bench`:
-//! name, smallest, median and largest of so many results, in microseconds. `measure WORD..` measures only those.
+//! name, smallest, median and largest of so many results, in microseconds. `measure WORD..` measures only those, each
+//! as often as its word is given. The same source is built on std, where the last node is this one.
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a measurement that meets an error has failed and may panic")]
+
+#[path = "measure/locks.rs"]
+mod locks;
+#[path = "measure/single.rs"]
+mod single;
 
 use std::fs::File;
 use std::hint::black_box;
@@ -36,6 +42,10 @@ const OPERATIONS: &[Operation] = &[
         touch(|at| pages[at] = black_box(2))
     }),
     ("atomic", "hand an atomic back and forth", ping_pong),
+    ("handover", "hand a mutex to a thread that waits for it", locks::hand_over),
+    ("alternate", "alternate through a mutex", locks::alternate),
+    ("mutex", "lock and unlock a mutex of another node, per 1000", locks::alone),
+    ("mutex_shared", "lock and unlock a contended mutex, per 1000", locks::shared),
     ("sequential", "read 64 MiB in order, per page", sequential),
     ("stream", "read 256 MiB of another node", |last| {
         streams(last, |words| {
@@ -61,6 +71,11 @@ const OPERATIONS: &[Operation] = &[
     ("file", "write a byte to a file", |last| writes(last, 1)),
     ("file", "write 64 KiB to a file", |last| writes(last, 64 << 10)),
     ("file", "write 1 MiB to a file", |last| writes(last, 1 << 20)),
+    ("alloc", "allocate and free", |_| single::alloc()),
+    ("alloc_hot", "allocate and free 64 bytes, per 1000", |_| single::alloc_hot()),
+    ("btree", "work on a map of trees", |_| single::btree()),
+    ("hashmap", "work on a hash map", |_| single::hashmap()),
+    ("channel", "send through channels", |_| single::channel()),
 ];
 
 /// What takes three nodes: pages whose home is the second one, with the last one as their owner.
@@ -79,10 +94,14 @@ fn main() {
     let last = place::nodes().next_back().expect("there is a first node");
     let wanted: Vec<String> = std::env::args().skip(1).collect();
     let of_thirds = if place::nodes().len() > 2 { OF_THIRDS } else { &[] };
-    for (word, name, measured) in OPERATIONS.iter().chain(of_thirds) {
-        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == word) {
-            report(name, measured(last));
-        }
+    let operations = || OPERATIONS.iter().chain(of_thirds);
+    if wanted.is_empty() {
+        operations().for_each(|(_, name, measured)| report(name, measured(last)));
+    }
+    for wanted in wanted {
+        let mut found = operations().filter(|(word, ..)| *word == wanted).peekable();
+        assert!(found.peek().is_some(), "there is nothing called {wanted:?}");
+        found.for_each(|(_, name, measured)| report(name, measured(last)));
     }
 }
 

@@ -43,7 +43,7 @@ pub mod place {
     }
 
     /// All nodes.
-    pub fn nodes() -> impl ExactSizeIterator<Item = NodeId> {
+    pub fn nodes() -> impl ExactSizeIterator<Item = NodeId> + DoubleEndedIterator {
         [NodeId].into_iter()
     }
 

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 pub(crate) struct Arguments {
     /// The command.
     pub(crate) command: String,
+    /// Of `bench page`: which part, if not all.
+    pub(crate) part: Option<String>,
     /// Where rows of results go.
     pub(crate) json: Option<PathBuf>,
     numbers: BTreeMap<String, u64>,
@@ -24,6 +26,7 @@ impl Arguments {
         {
             command = format!("bench {part}");
         }
+        let part = words.next_if(|word| command == "bench page" && !word.starts_with('-'));
         let known: &[&str] = match command.as_str() {
             "sim" | "miri" => &["--seeds", "--from"],
             "fuzz" => &["--seconds", "--from"],
@@ -32,7 +35,7 @@ impl Arguments {
             "bench" | "bench page" | "modes" => &["--samples"],
             _ => &[],
         };
-        let mut arguments = Arguments { command, json: None, numbers: BTreeMap::new() };
+        let mut arguments = Arguments { command, part, json: None, numbers: BTreeMap::new() };
         while let Some(option) = words.next() {
             let value = words.next().ok_or_else(|| format!("{option} needs a value"))?;
             if option == "--json" {
@@ -72,7 +75,9 @@ mod tests {
         assert!(parse("tidy --seeds 9").is_err());
         assert!(parse("sim --seeds").is_err());
         assert!(parse("sim --seeds many").is_err());
-        assert_eq!(parse("bench page --samples 2").expect("a part").command, "bench page");
+        let all = parse("bench page --samples 2").expect("all parts");
+        assert_eq!((all.command.as_str(), all.part, all.numbers.len()), ("bench page", None, 1));
+        assert_eq!(parse("bench page single").expect("a part").part.as_deref(), Some("single"));
         assert!(parse("modes page").is_err());
     }
 }

@@ -15,7 +15,7 @@
 //! | `elsewhere` | the facades compile for targets on which a program has one node |
 //! | `package` | every published crate builds from its package |
 //! | `bench [--samples N]` | what building and running costs beside std, and all of `modes` |
-//! | `bench page [--samples N]` | what part of the bare transport's speed walks through pages of another node reach |
+//! | `bench page [PART] [--samples N]` | what nodes reach of the bare transport, the kernel and std, with targets; parts: see [`targets`] |
 //! | `modes [--samples N]` | what single operations cost by each way nodes have to talk |
 //!
 //! All exit with 0 for pass, 1 for fail, 2 when they could not run, and write rows of results with `--json FILE`.
@@ -43,6 +43,7 @@ mod sanitize;
 mod sim;
 mod statics;
 mod symbols;
+mod targets;
 mod tidy;
 mod tree;
 mod verdict;
@@ -54,7 +55,7 @@ use arguments::Arguments;
 use row::Row;
 use verdict::{Verdict, cannot};
 
-const USAGE: &str = "usage: cargo xtask verify|tidy|statics|sim|compat|miri|loom|fuzz|sanitize|drill|elsewhere|package|bench|bench page|modes [OPTIONS] [--json FILE]";
+const USAGE: &str = "usage: cargo xtask verify|tidy|statics|sim|compat|miri|loom|fuzz|sanitize|drill|elsewhere|package|bench|bench page [PART]|modes [OPTIONS] [--json FILE]";
 
 fn main() -> ExitCode {
     let arguments = match Arguments::parse(std::env::args().skip(1)) {
@@ -94,7 +95,7 @@ fn run(arguments: &Arguments, rows: &mut Vec<Row>) -> Verdict {
         "elsewhere" => elsewhere::run(rows),
         "package" => package::run(rows),
         "bench" => bench::run(arguments, rows),
-        "bench page" => pages::run(arguments, rows),
+        "bench page" => targets::run(arguments, rows),
         "modes" => modes::run(arguments, rows),
         other => cannot(format!("there is no command {other:?}\n{USAGE}")),
     }

@@ -21,7 +21,7 @@ pub(crate) struct Row {
     pub(crate) count: usize,
     /// What it is compared with.
     pub(crate) baseline: Option<(&'static str, f64)>,
-    /// What it has to be: `<=`, `>=` or `==` and a number.
+    /// What it has to be: `<=`, `>=` or `==` and a number; `<= +-` allows for the interval.
     pub(crate) target: Option<(&'static str, f64)>,
     /// How to measure it again.
     pub(crate) command: String,
@@ -83,6 +83,7 @@ impl Row {
         Some(match op {
             "<=" => self.value <= target,
             ">=" => self.value >= target,
+            "<= +-" => self.range.map_or(self.value, |(lo, _)| lo) <= target,
             _ => self.value == target,
         })
     }
@@ -187,6 +188,13 @@ mod tests {
         }
         let row = Row::of_samples("s", (0..15).rev().map(f64::from).collect(), "us", "");
         assert_eq!((row.value, row.range, row.count), (7.0, Some((3.0, 11.0)), 15));
+    }
+
+    #[test]
+    fn a_target_may_allow_for_the_interval() {
+        let row = |values| Row::of_many("r", values, "1", "").target("<= +-", 1.0);
+        assert_eq!(row(vec![0.9, 1.2, 1.3]).met(), Some(true));
+        assert_eq!(row(vec![1.1, 1.2, 1.3]).met(), Some(false));
     }
 
     #[test]

@@ -1,0 +1,121 @@
+//! The programs that measure.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::bench::measured;
+use crate::cargo;
+use crate::verdict::{Verdict, fail, while_doing};
+
+/// Round trips of one run of the bare transport.
+const ROUNDS: &str = "2000";
+/// Pages of one run of bare faults.
+const PAGES: &str = "1024";
+
+/// The transports of a host.
+pub(super) const TRANSPORTS: [&str; 2] = ["shm", "tcp"];
+
+/// Where they are.
+pub(super) struct Programs {
+    bin: PathBuf,
+}
+
+/// Medians of the bare transport's round trips, in microseconds.
+pub(super) struct RoundTrips {
+    /// A small frame there and back.
+    pub(super) small: f64,
+    /// A small frame there, 4 KiB back.
+    pub(super) page: f64,
+}
+
+impl Programs {
+    /// Builds them.
+    pub(super) fn build() -> Verdict<Programs> {
+        let bin = cargo::build_release(&["compat-tests", "compat-on-std", "dstd-launch"])?;
+        for example in ["round_trip", "bare_fault"] {
+            cargo::run(&["build", "--release", "--quiet", "-p", "dstd-transport", "--example", example])?;
+        }
+        Ok(Programs { bin })
+    }
+
+    /// `measure` on one node, without a launcher.
+    pub(super) fn alone(&self) -> Command {
+        Command::new(self.bin.join("measure"))
+    }
+
+    /// The same source on std.
+    pub(super) fn on_std(&self) -> Command {
+        Command::new(self.bin.join("measure_on_std"))
+    }
+
+    /// `measure` on two nodes that serve each other's pages.
+    pub(super) fn pages(&self, transport: &str) -> Command {
+        self.launched(&["-n", "2", "--transport", transport, "--no-direct"], "measure")
+    }
+
+    /// `measure` on two nodes of a domain.
+    pub(super) fn domain(&self) -> Command {
+        self.launched(&["-n", "2"], "measure")
+    }
+
+    /// A program under the launcher.
+    pub(super) fn launched(&self, options: &[&str], program: &str) -> Command {
+        let mut launch = Command::new(self.bin.join("dstd-launch"));
+        launch.args(options).arg("--").arg(self.bin.join(program));
+        launch
+    }
+
+    /// The round trips of a bare transport between two processes, for each of [`TRANSPORTS`].
+    pub(super) fn round_trips(&self) -> Verdict<[RoundTrips; 2]> {
+        let lines = numbers(Command::new(self.bin.join("examples/round_trip")).arg(ROUNDS))?;
+        let of = |transport| match lines.iter().find(|(name, _)| name == transport) {
+            Some((_, numbers)) if numbers.len() == 2 => {
+                Ok(RoundTrips { small: numbers[0], page: numbers[1] })
+            }
+            _ => fail(format!("round_trip has no line for {transport}")),
+        };
+        Ok([of(TRANSPORTS[0])?, of(TRANSPORTS[1])?])
+    }
+
+    /// Bare userfaultfd faults: reading and writing an absent page.
+    pub(super) fn bare_faults(&self) -> Verdict<[f64; 2]> {
+        let lines = numbers(Command::new(self.bin.join("examples/bare_fault")).arg(PAGES))?;
+        match &lines[..] {
+            [(read, write)] if write.len() == 1 => match read.parse() {
+                Ok(read) => Ok([read, write[0]]),
+                Err(_) => fail(format!("bare_fault prints {read:?}")),
+            },
+            _ => fail("bare_fault prints something else"),
+        }
+    }
+}
+
+/// The median that a program as `measure` prints under `name`.
+pub(super) fn median(command: &mut Command, name: &str) -> Verdict<f64> {
+    Ok(medians(command, &[name])?[0])
+}
+
+/// The medians that a program as `measure` prints under `names`.
+pub(super) fn medians(command: &mut Command, names: &[&str]) -> Verdict<Vec<f64>> {
+    let results = measured(command)?;
+    let of = |name: &&str| match results.iter().find(|(known, ..)| known == name) {
+        Some((_, [_, median, _], _)) => Ok(*median),
+        None => fail(format!("{command:?} does not measure {name:?}")),
+    };
+    names.iter().map(of).collect()
+}
+
+/// What `command` prints: in each line a word and numbers.
+fn numbers(command: &mut Command) -> Verdict<Vec<(String, Vec<f64>)>> {
+    let output = command.output().map_err(while_doing(format!("{command:?}")))?;
+    let words = String::from_utf8_lossy(&output.stdout).into_owned();
+    let parse = |line: &str| {
+        let mut fields = line.split('\t');
+        let name = fields.next()?.to_owned();
+        Some((name, fields.map(|field| field.parse().ok()).collect::<Option<_>>()?))
+    };
+    match words.lines().map(parse).collect() {
+        Some(lines) if output.status.success() => Ok(lines),
+        _ => fail(format!("{command:?}: {words}{}", String::from_utf8_lossy(&output.stderr))),
+    }
+}

@@ -1,0 +1,110 @@
+//! Threads and calls on another node.
+
+use super::programs::{Programs, TRANSPORTS, median, medians};
+use super::samples::{Samples, pair};
+use crate::row::Row;
+use crate::tree;
+use crate::verdict::{Verdict, fail, while_doing};
+
+const SPAWN: &str = "spawn and join";
+const CALL: &str = "call";
+const CALL_US: f64 = 10.0;
+const MESSAGES: f64 = 4.0;
+/// How often `measure` spawns for each time that it is told to.
+const SPAWNS: f64 = 200.0;
+
+/// Rows for spawn and join over the same on std, its messages, and calls.
+pub(super) fn run(programs: &Programs, samples: u64, rows: &mut Vec<Row>) -> Verdict {
+    let mut all = Samples::default();
+    for turn in 0..samples {
+        let remote = || {
+            let of =
+                |transport: &str| medians(programs.pages(transport).args(["spawn", "call"]), &[SPAWN, CALL]);
+            Ok([of(TRANSPORTS[0])?, of(TRANSPORTS[1])?])
+        };
+        let local = || Ok((median(programs.on_std().arg("spawn"), SPAWN)?, programs.round_trips()?));
+        let (remote, (local, round_trips)) = pair(turn, remote, local)?;
+        all.add("spawn and join on std", local);
+        for ((transport, remote), round_trip) in TRANSPORTS.into_iter().zip(remote).zip(round_trips) {
+            all.add(format!("spawn_join.over_local, {transport}"), remote[0] - local);
+            all.add(format!("call.us, {transport}"), remote[1]);
+            all.add(format!("round trip, {transport}"), round_trip.small);
+        }
+    }
+    let command = "cargo xtask bench page threads";
+    rows.push(all.row("spawn and join on std", "us", command));
+    for transport in TRANSPORTS {
+        let round_trip = all.row(&format!("round trip, {transport}"), "us", command);
+        let over = all.row(&format!("spawn_join.over_local, {transport}"), "us", command);
+        rows.push(over.beside("round trip", round_trip.value).target("<=", 2.0 * round_trip.value));
+        let call = all.row(&format!("call.us, {transport}"), "us", command);
+        // The target is for links that engines poll without system calls.
+        rows.push(if transport == "shm" { call.target("<=", CALL_US) } else { call });
+        rows.push(round_trip);
+        let messages = messages(programs, transport)?;
+        let name = format!("spawn_join.messages, {transport}");
+        rows.push(Row::new(name, messages, "messages", command).target("<=", MESSAGES));
+    }
+    Ok(())
+}
+
+/// How many messages a spawn with its join costs: what more of them send, by the runtime's own count.
+fn messages(programs: &Programs, transport: &str) -> Verdict<f64> {
+    let few = sent(programs, transport, &["spawn"])?;
+    let many = sent(programs, transport, &["spawn"; 11])?;
+    Ok((many - few) / (10.0 * SPAWNS))
+}
+
+/// The messages that a whole run of `measure` sends.
+fn sent(programs: &Programs, transport: &str, words: &[&str]) -> Verdict<f64> {
+    let file = std::env::temp_dir().join(format!("dstd-bench-report-{}.json", std::process::id()));
+    let report = file.display().to_string();
+    let options = ["-n", "2", "--transport", transport, "--no-direct", "--report-json", &report];
+    let mut launch = programs.launched(&options, "measure");
+    let output = launch.args(words).output().map_err(while_doing(format!("{launch:?}")))?;
+    if !output.status.success() {
+        return fail(format!("{launch:?}: {}", String::from_utf8_lossy(&output.stderr)));
+    }
+    let text = tree::read(&file)?;
+    std::fs::remove_file(&file).map_err(while_doing(file.display()))?;
+    Ok(messages_of(&text))
+}
+
+/// The sum of what all nodes have sent, of all kinds.
+fn messages_of(report: &str) -> f64 {
+    let sent = report.split("\"sent\":").skip(1).map(object);
+    let counts = sent.flat_map(|sent| sent.split("\"messages\":").skip(1));
+    counts
+        .filter_map(|rest| rest.trim_start().split(|c: char| !c.is_ascii_digit()).next()?.parse::<f64>().ok())
+        .sum()
+}
+
+/// The object at the start of `text`.
+fn object(text: &str) -> &str {
+    let mut depth = 0;
+    let end = text.find(|c| {
+        depth += match c {
+            '{' => 1,
+            '}' => -1,
+            _ => 0,
+        };
+        c == '}' && depth == 0
+    });
+    &text[..end.unwrap_or(text.len())]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::messages_of;
+
+    #[test]
+    fn messages_of_all_nodes_and_kinds_count() {
+        let node = |a, b| {
+            format!(
+                "{{\"sent\": {{\"ship\": {{\"messages\": {a}, \"bytes\": 9}}, \"free\":{{\"messages\":{b},\"bytes\":7}}}}, \"messages\": 1000}}"
+            )
+        };
+        assert_eq!(messages_of(&format!("[{}, {}]", node(12, 3), node(40, 0))), 55.0);
+        assert_eq!(messages_of("{}"), 0.0);
+    }
+}
