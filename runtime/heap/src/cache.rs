@@ -4,10 +4,11 @@
 //!
 //! *Layout*: arena blocks.
 //! ```text
-//! | link u32 | unused | range, heap | remote set | index | 40 heads (32 bytes) | 40 x 252 addresses |
+//! | link u32 | unused | range, heap | remote set | index | 40 heads (32 bytes) | 40 x (0, 252 addresses) |
 //!                     ^ 64: the ThreadCache
 //! ```
-//! A class that is not used costs no page: its addresses are never touched.
+//! A class that is not used costs no page: its addresses are never touched. The zero below its oldest address is
+//! never written: whoever meets it has no address left, so that taking one needs no other look.
 //!
 //! *Who may touch what, when*: the link the stack of spare caches; the rest only the thread that
 //! owns the cache, through `&mut`. A thread that lost a race for a spare cache may read its link while another one
@@ -26,6 +27,8 @@ use crate::remote::RemoteSet;
 
 /// Addresses a class can have in a cache: two batches.
 const SLOTS: usize = 2 * BATCH_ADDRS;
+/// The slots of a class, with the zero below them.
+const STRIDE: usize = SLOTS + 1;
 /// Bytes a class may keep in a cache, but at least `SLOTS_MIN` blocks.
 const BYTES_MAX: usize = 512 << 10;
 const SLOTS_MIN: usize = 8;
@@ -44,15 +47,15 @@ pub struct ThreadCache {
     /// Of its first block.
     index: u32,
     pub(crate) heads: [Head; CLASSES],
-    pub(crate) slots: [[u64; SLOTS]; CLASSES],
+    slots: [u64; STRIDE * CLASSES],
 }
 
 /// What a cache knows of one class.
 pub(crate) struct Head {
-    /// How many addresses are in the slots.
-    pub(crate) len: u32,
-    /// How many may be there.
-    pub(crate) cap: u32,
+    /// The slot of the newest address, or of the zero.
+    top: u32,
+    /// The slot that the newest address may be in.
+    limit: u32,
     /// Bytes of a block.
     pub(crate) size: u32,
     /// Whether the bump range was never used before.
@@ -64,18 +67,26 @@ pub(crate) struct Head {
 
 impl ThreadCache {
     /// `size` bytes at `align` (a power of two), or null when the heap is used up.
-    #[inline(always)]
     pub fn alloc(&mut self, size: usize, align: usize) -> *mut u8 {
-        if let Some(class) = Class::of_common(size, align) {
-            let head = &mut self.heads[class.index()];
-            // One comparison for "not empty" and "in bounds": an empty head wraps out of bounds.
-            let below = head.len.wrapping_sub(1);
-            if let Some(addr) = self.slots[class.index()].get(below as usize).copied() {
-                head.len = below;
-                return self.pointer(addr);
-            }
+        match Class::of(size, align) {
+            Some(class) => match self.take(class) {
+                Some((addr, _)) => self.pointer(addr),
+                None => core::ptr::null_mut(),
+            },
+            None => self.alloc_run_slow(size, align).0,
         }
-        self.alloc_slow(size, align)
+    }
+
+    /// As [`ThreadCache::alloc`], but null as well when it would take more than a few instructions.
+    #[inline(always)]
+    pub fn alloc_cached(&mut self, size: usize, align: usize) -> *mut u8 {
+        let Some(class) = Class::of_common(size, align) else { return core::ptr::null_mut() };
+        let head = &mut self.heads[class.index()];
+        let Some(addr) = self.slots.get(head.top as usize).copied() else { return core::ptr::null_mut() };
+        if addr != 0 {
+            head.top -= 1;
+        }
+        self.pointer(addr)
     }
 
     /// As [`ThreadCache::alloc`], and the bytes are zero.
@@ -100,21 +111,33 @@ impl ThreadCache {
     /// # Safety
     /// - `block` must have been allocated from this heap with this size and alignment (or resized
     ///   to it in place) and must not be used any more.
-    #[inline(always)]
     pub unsafe fn free(&mut self, block: *mut u8, size: usize, align: usize) {
         let addr = block.addr() as u64;
         debug_assert!(self.heap.contains(addr), "HEAP-2: freed at a node that is not its home");
-        if let Some(class) = Class::of_common(size, align) {
-            let head = &mut self.heads[class.index()];
-            if let (true, Some(slot)) =
-                (head.len < head.cap, self.slots[class.index()].get_mut(head.len as usize))
-            {
-                *slot = addr;
-                head.len += 1;
-                return;
-            }
+        match Class::of(size, align) {
+            Some(class) => self.give(class, addr),
+            None => self.free_run_slow(addr),
         }
-        self.free_slow(addr, size, align);
+    }
+
+    /// As [`ThreadCache::free`], if that takes only a few instructions; whether it did.
+    ///
+    /// # Safety
+    /// - As for [`ThreadCache::free`]. After `false` the block is still live.
+    #[inline(always)]
+    pub unsafe fn free_cached(&mut self, block: *mut u8, size: usize, align: usize) -> bool {
+        let addr = block.addr() as u64;
+        debug_assert!(self.heap.contains(addr), "HEAP-2: freed at a node that is not its home");
+        let Some(class) = Class::of_common(size, align) else { return false };
+        let head = &mut self.heads[class.index()];
+        let above = head.top + 1;
+        if head.top == head.limit {
+            return false;
+        }
+        let Some(slot) = self.slots.get_mut(above as usize) else { return false };
+        *slot = addr;
+        head.top = above;
+        true
     }
 
     /// Frees a block by its address alone.
@@ -163,29 +186,10 @@ impl ThreadCache {
         }
     }
 
-    #[inline(never)]
-    fn alloc_slow(&mut self, size: usize, align: usize) -> *mut u8 {
-        match Class::of(size, align) {
-            Some(class) => match self.take(class) {
-                Some((addr, _)) => self.pointer(addr),
-                None => core::ptr::null_mut(),
-            },
-            None => self.alloc_run_slow(size, align).0,
-        }
-    }
-
-    #[inline(never)]
-    fn free_slow(&mut self, addr: u64, size: usize, align: usize) {
-        match Class::of(size, align) {
-            Some(class) => self.give(class, addr),
-            None => self.free_run_slow(addr),
-        }
-    }
-
-    /// The memory at `addr`, which must be in the range.
+    /// The memory at `addr`, which must be in the range; null for 0.
     #[inline(always)]
     pub(crate) fn pointer(&self, addr: u64) -> *mut u8 {
-        debug_assert!(self.contains(addr), "HEAP-3: block outside the range");
+        debug_assert!(addr == 0 || self.contains(addr), "HEAP-3: block outside the range");
         match NonZero::new(addr as usize) {
             Some(addr) => self.base.with_addr(addr).as_ptr(),
             None => core::ptr::null_mut(),
@@ -200,9 +204,10 @@ impl ThreadCache {
     #[inline]
     pub(crate) fn take_cached(&mut self, class: Class) -> Option<(u64, bool)> {
         let head = &mut self.heads[class.index()];
-        if head.len > 0 {
-            head.len -= 1;
-            return Some((self.slots[class.index()][head.len as usize], false));
+        let addr = self.slots[head.top as usize];
+        if addr != 0 {
+            head.top -= 1;
+            return Some((addr, false));
         }
         if head.bump != head.end {
             let addr = head.bump;
@@ -215,12 +220,39 @@ impl ThreadCache {
     /// Keeps a free block of `class`.
     #[inline]
     pub(crate) fn give(&mut self, class: Class, addr: u64) {
-        if self.heads[class.index()].len == self.heads[class.index()].cap {
+        if self.heads[class.index()].top == self.heads[class.index()].limit {
             self.flush_slow(class);
         }
         let head = &mut self.heads[class.index()];
-        self.slots[class.index()][head.len as usize] = addr;
-        head.len += 1;
+        head.top += 1;
+        self.slots[head.top as usize] = addr;
+    }
+
+    /// How many free addresses of `class` are in the slots.
+    pub(crate) fn kept(&self, class: Class) -> usize {
+        self.heads[class.index()].top as usize - zero_of(class)
+    }
+
+    /// The free addresses of `class` in the slots, the oldest first.
+    pub(crate) fn kept_slots(&mut self, class: Class) -> &mut [u64] {
+        &mut self.slots[zero_of(class) + 1..=self.heads[class.index()].top as usize]
+    }
+
+    /// The slots of `class` that are empty; [`ThreadCache::filled`] says how many are so no longer.
+    pub(crate) fn empty_slots(&mut self, class: Class) -> &mut [u64] {
+        &mut self.slots[self.heads[class.index()].top as usize + 1..zero_of(class) + STRIDE]
+    }
+
+    /// The first `count` of the empty slots of `class` hold addresses now.
+    pub(crate) fn filled(&mut self, class: Class, count: usize) {
+        self.heads[class.index()].top += count as u32;
+        debug_assert!(self.kept(class) <= SLOTS);
+    }
+
+    /// Drops the `count` oldest addresses of `class`, which are elsewhere by now.
+    pub(crate) fn drop_oldest(&mut self, class: Class, count: usize) {
+        self.kept_slots(class).copy_within(count.., 0);
+        self.heads[class.index()].top -= count as u32;
     }
 
     /// A new cache of `heap`.
@@ -249,7 +281,8 @@ impl ThreadCache {
         for (at, head) in fields.heads.iter_mut().enumerate() {
             let class = Class::from_index(at).expect("one head for each class");
             head.size = class.size() as u32;
-            head.cap = (BYTES_MAX / class.size()).clamp(SLOTS_MIN, SLOTS) as u32;
+            head.top = zero_of(class) as u32;
+            head.limit = head.top + (BYTES_MAX / class.size()).clamp(SLOTS_MIN, SLOTS) as u32;
         }
         Some(cache)
     }
@@ -263,6 +296,11 @@ impl ThreadCache {
     pub(crate) fn index(&self) -> u32 {
         self.index
     }
+}
+
+/// The slot of the zero below the addresses of `class`.
+fn zero_of(class: Class) -> usize {
+    class.index() * STRIDE
 }
 
 #[cfg(test)]

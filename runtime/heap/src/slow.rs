@@ -25,13 +25,13 @@ impl ThreadCache {
     #[inline(never)]
     pub(crate) fn refill_slow(&mut self, class: Class) -> Option<(u64, bool)> {
         self.drain(DRAIN_NODES);
-        let found = self.heads[class.index()].len > 0
+        let found = self.kept(class) > 0
             || self.refill_from_batch(class)
             || self.refill_from_range(class)
             || self.refill_from_span(class);
         if !found {
             self.drain(usize::MAX);
-            if self.heads[class.index()].len == 0 && !self.refill_from_batch(class) {
+            if self.kept(class) == 0 && !self.refill_from_batch(class) {
                 return None;
             }
         }
@@ -42,8 +42,7 @@ impl ThreadCache {
     #[cold]
     #[inline(never)]
     pub(crate) fn flush_slow(&mut self, class: Class) {
-        let len = self.heads[class.index()].len as usize;
-        self.flush_oldest(class, (len / 2).clamp(1, BATCH_ADDRS));
+        self.flush_oldest(class, (self.kept(class) / 2).clamp(1, BATCH_ADDRS));
     }
 
     /// A run of pages of `size` bytes at `align`, and how many of its bytes may not be zero.
@@ -95,9 +94,8 @@ impl ThreadCache {
     /// Makes everything this cache holds available to others; its index.
     pub(crate) fn release_all(&mut self) -> u32 {
         for class in (0..CLASSES).filter_map(Class::from_index) {
-            while self.heads[class.index()].len > 0 {
-                let len = self.heads[class.index()].len as usize;
-                self.flush_oldest(class, len.min(BATCH_ADDRS));
+            while self.kept(class) > 0 {
+                self.flush_oldest(class, self.kept(class).min(BATCH_ADDRS));
             }
             self.release_range(class);
         }
@@ -136,10 +134,8 @@ impl ThreadCache {
     fn refill_from_batch(&mut self, class: Class) -> bool {
         let heap = self.heap;
         let Some(index) = heap.central[class.index()].batches.pop(&heap.arena) else { return false };
-        let head = &mut self.heads[class.index()];
-        let free = &mut self.slots[class.index()][head.len as usize..];
-        let taken = Node::at(&heap.arena, index).copy_to(free);
-        head.len += taken as u32;
+        let taken = Node::at(&heap.arena, index).copy_to(self.empty_slots(class));
+        self.filled(class, taken);
         heap.recycle_node(index);
         heap.count_live(taken * class.size());
         taken > 0
@@ -177,19 +173,16 @@ impl ThreadCache {
     /// Gives the `count` oldest free blocks of `class` to the centre.
     fn flush_oldest(&mut self, class: Class, count: usize) {
         let heap = self.heap;
-        let head = &mut self.heads[class.index()];
-        let slots = &mut self.slots[class.index()][..head.len as usize];
         match heap.spare_node() {
             Some(index) => {
-                Node::at(&heap.arena, index).fill(&slots[..count]);
+                Node::at(&heap.arena, index).fill(&self.kept_slots(class)[..count]);
                 heap.central[class.index()].batches.push(&heap.arena, index);
                 heap.count_dead(count * class.size());
                 heap.note_flushed(count * class.size());
             }
             None => heap.count_leaked(count),
         }
-        slots.copy_within(count.., 0);
-        head.len -= count as u32;
+        self.drop_oldest(class, count);
     }
 
     fn release_range(&mut self, class: Class) {

@@ -86,6 +86,19 @@ impl Which {
 /// `size` bytes at `align`, or null.
 #[inline]
 pub(super) fn alloc(size: usize, align: usize) -> *mut u8 {
+    if let Some(mut cache) = cached(Which::now()) {
+        // SAFETY: the thread's own cache, borrowed for this call only.
+        let block = unsafe { cache.as_mut() }.alloc_cached(size, align);
+        if !block.is_null() {
+            return block;
+        }
+    }
+    alloc_slow(size, align)
+}
+
+/// As [`alloc`]; apart from it, so that the common case saves no registers.
+#[inline(never)]
+fn alloc_slow(size: usize, align: usize) -> *mut u8 {
     take(|cache| cache.alloc(size, align), size, align)
 }
 
@@ -122,9 +135,9 @@ pub(super) unsafe fn free(block: *mut u8, size: usize, align: usize) {
     if let Some(mut cache) = cached(Which::User) {
         // SAFETY: the thread's own cache, borrowed for this call only.
         let cache = unsafe { cache.as_mut() };
-        if cache.contains(block.addr() as u64) {
-            // SAFETY: a live block of this heap with these sizes (this function's contract).
-            return unsafe { cache.free(block, size, align) };
+        // SAFETY: a live block of this heap with these sizes (this function's contract).
+        if cache.contains(block.addr() as u64) && unsafe { cache.free_cached(block, size, align) } {
+            return;
         }
     }
     // SAFETY: the contract is the same.
@@ -136,6 +149,14 @@ pub(super) unsafe fn free(block: *mut u8, size: usize, align: usize) {
 /// # Safety
 /// - As for [`free`], except that the block stays in use.
 pub(super) unsafe fn resize(block: *mut u8, size: usize, align: usize, new_size: usize) -> bool {
+    if let Some(mut cache) = cached(Which::User) {
+        // SAFETY: the thread's own cache, borrowed for this call only.
+        let cache = unsafe { cache.as_mut() };
+        if cache.contains(block.addr() as u64) {
+            // SAFETY: a live block of this heap with these sizes (this function's contract).
+            return unsafe { cache.resize(block, size, align, new_size) };
+        }
+    }
     let which = match owner(block.addr() as u64) {
         Owner::Mine(which) => which,
         Owner::Striped => return striped::resize(block.addr() as u64, size, new_size),
@@ -303,7 +324,6 @@ fn before_boot(size: usize, align: usize) -> *mut u8 {
 
 /// # Safety
 /// - As for [`free`].
-#[cold]
 #[inline(never)]
 unsafe fn free_slow(block: *mut u8, size: usize, align: usize) {
     let addr = block.addr() as u64;

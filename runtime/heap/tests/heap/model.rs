@@ -1,6 +1,7 @@
 //! The heap against a model: a sorted map of the live blocks (HEAP-3).
 
 use std::collections::BTreeMap;
+use std::ptr;
 
 use crate::support::{Cache, Random, all_are, give_back, heap, heap_and_memory};
 use dstd_heap::ThreadCache;
@@ -68,7 +69,13 @@ fn allocate(cache: &mut ThreadCache, random: &mut Random, model: &mut Model) {
     let size = random_size(random);
     let align = if random.below(4) == 0 { 1 << random.below(17) } else { 8 };
     let zeroed = random.below(3) == 0;
-    let memory = if zeroed { cache.alloc_zeroed(size, align) } else { cache.alloc(size, align) };
+    let cached =
+        if zeroed || random.below(2) == 0 { ptr::null_mut() } else { cache.alloc_cached(size, align) };
+    let memory = match cached {
+        cached if !cached.is_null() => cached,
+        _ if zeroed => cache.alloc_zeroed(size, align),
+        _ => cache.alloc(size, align),
+    };
     if memory.is_null() {
         return;
     }
@@ -84,8 +91,12 @@ fn allocate(cache: &mut ThreadCache, random: &mut Random, model: &mut Model) {
 
 fn release(cache: &mut ThreadCache, random: &mut Random, block: Block) {
     block.check_ends();
+    // SAFETY: a live block with this size and alignment that the model has just forgotten.
+    if random.below(3) != 0 && unsafe { cache.free_cached(block.memory, block.size, block.align) } {
+        return;
+    }
     if random.below(2) == 0 {
-        // SAFETY: a live block with this size and alignment that the model has just forgotten.
+        // SAFETY: as above: it is still live.
         unsafe { cache.free(block.memory, block.size, block.align) };
     } else {
         // SAFETY: as above.
