@@ -25,7 +25,7 @@ use crate::context::{self, Context};
 use crate::fatal::{self, stop};
 use crate::node::{Engine, Queue, event_fd};
 use crate::page::Memory;
-use crate::{alloc, domain, fork, interpose, keeper, locals, ship, statics};
+use crate::{alloc, domain, fork, interpose, keeper, locals, raw, ship, statics};
 
 /// C's `main` and its arguments.
 pub(super) type Program = (Main, c_int, *mut *mut c_char, *mut *mut c_char);
@@ -301,6 +301,7 @@ fn start_threads(
     thread.name("dstd-engine".to_owned()).spawn(move || {
         let _runtime = alloc::enter();
         let _guard = fatal::StopOnUnwind;
+        raw::run_promptly();
         let engine = Engine::new(context, memory, sender, event);
         engine.run(&mut *transport, Waiter::new(SPIN_NS_DEFAULT, sharing))
     })?;
