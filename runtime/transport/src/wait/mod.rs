@@ -19,7 +19,9 @@ use std::time::{Duration, Instant};
 use std::{hint, io, thread};
 
 use crate::sys;
-pub use pace::{Idle, Pace, SLEEP_NS_SHORT, SPIN_NS_DEFAULT, SPIN_NS_MIN};
+pub use pace::{
+    CROWDED_NS_MAX, CROWDED_NS_MIN, Idle, Pace, SLEEP_NS_SHORT, SPIN_NS_DEFAULT, SPIN_NS_MIN, YIELD_NS_LONG,
+};
 
 /// Whether every spinner can have a core of its own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -71,7 +73,11 @@ impl Waiter {
             self.counts.spins += 1;
             match self.cores {
                 Cores::Enough => hint::spin_loop(),
-                Cores::Shared => thread::yield_now(),
+                Cores::Shared => {
+                    thread::yield_now();
+                    let back = self.now();
+                    self.pace.yielded(back - now, back);
+                }
             }
         }
         idle
