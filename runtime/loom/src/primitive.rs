@@ -175,6 +175,6 @@ macro_rules! numbers_have {
 }
 
 numbers_have! {
-    modelled::AtomicU32, u32: fetch_add fetch_max fetch_and fetch_or;
+    modelled::AtomicU32, u32: fetch_add fetch_sub fetch_max fetch_and fetch_or;
     modelled::AtomicU64, u64: fetch_and fetch_or;
 }

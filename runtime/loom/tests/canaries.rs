@@ -20,7 +20,11 @@ const CANARIES: &[Canary] = &[
         node::queue,
         &[Sabotage::NoFences, Sabotage::WeakFences, Sabotage::NoAcquire, Sabotage::NoRelease],
     ),
-    ("wait", waiting::wait, &[Sabotage::NoAcquire, Sabotage::NoRelease]),
+    (
+        "wait",
+        waiting::wait,
+        &[Sabotage::NoFences, Sabotage::WeakFences, Sabotage::NoAcquire, Sabotage::NoRelease],
+    ),
     ("arrivals", page::arrivals, &[Sabotage::NoAcquire, Sabotage::NoRelease]),
     ("ring", shm::ring, &[Sabotage::NoFences, Sabotage::WeakFences]),
     ("bulk", shm::bulk, &[Sabotage::NoAcquire, Sabotage::NoRelease]),
