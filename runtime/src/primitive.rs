@@ -8,3 +8,6 @@ pub(crate) use core::sync::atomic::{
 
 /// Spins before a waiting thread sleeps: about 2 us, what a warm answer on the same core complex takes.
 pub(crate) const WAIT_SPINS: u32 = 64;
+
+/// Threads that can wait for work at a time: a bit of a word for each. More than calls usually run at once.
+pub(crate) const IDLE_PLACES: usize = 64;

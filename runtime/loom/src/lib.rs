@@ -12,6 +12,7 @@
 //! | `heap/src/runs.rs` | [`heap::runs`], [`heap::runs_impatient`] | HEAP-3: a page in two hands; pages lost |
 //! | `src/node/queue.rs` | [`node::queue`] | a lost wake-up, a lost or reordered request |
 //! | `src/wait.rs` | [`waiting::wait`] | a lost wake-up, a value that comes after its state |
+//! | `src/ship/idle.rs` | [`ship::hand_over`], [`ship::give_up`] | SHIP-2: work that is done twice or never; a lost wake-up |
 //! | `src/page/segv/arrivals.rs` | [`page::arrivals`] | a lost wake-up, a node used after its thread has gone on |
 //! | `transport/src/shm/{door,link,sender,receiver}.rs` | [`shm::ring`], [`shm::bulk`], [`shm::leaving`] | a lost wake-up, bytes overwritten or read too early |
 //!
@@ -35,6 +36,7 @@ pub mod primitive;
 mod raw;
 #[path = "../../heap/src/runs.rs"]
 mod runs;
+pub mod ship;
 pub mod shm;
 #[path = "../../heap/src/stack.rs"]
 mod stack;

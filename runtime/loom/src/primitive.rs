@@ -11,6 +11,9 @@ pub(crate) use real::Ordering;
 /// A waiting thread looks once before it sleeps: more looks are more of the same.
 pub(crate) const WAIT_SPINS: u32 = 1;
 
+/// Fewer places are more of the same, too.
+pub(crate) const IDLE_PLACES: usize = 2;
+
 /// How the code under test is broken: for canaries, in a process of their own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Sabotage {

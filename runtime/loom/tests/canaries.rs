@@ -5,7 +5,7 @@ use std::env;
 use std::process::Command;
 
 use dstd_loom::primitive::{Sabotage, sabotage};
-use dstd_loom::{heap, node, page, shm, waiting};
+use dstd_loom::{heap, node, page, ship, shm, waiting};
 
 /// A model, and what it must notice.
 type Canary = (&'static str, fn(), &'static [Sabotage]);
@@ -25,6 +25,12 @@ const CANARIES: &[Canary] = &[
         waiting::wait,
         &[Sabotage::NoFences, Sabotage::WeakFences, Sabotage::NoAcquire, Sabotage::NoRelease],
     ),
+    (
+        "hand_over",
+        ship::hand_over,
+        &[Sabotage::NoFences, Sabotage::WeakFences, Sabotage::NoAcquire, Sabotage::NoRelease],
+    ),
+    ("give_up", ship::give_up, &[Sabotage::NoAcquire, Sabotage::NoRelease]),
     ("arrivals", page::arrivals, &[Sabotage::NoAcquire, Sabotage::NoRelease]),
     ("ring", shm::ring, &[Sabotage::NoFences, Sabotage::WeakFences]),
     ("bulk", shm::bulk, &[Sabotage::NoAcquire, Sabotage::NoRelease]),

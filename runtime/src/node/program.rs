@@ -12,7 +12,7 @@ use super::{Engine, ShipState};
 use crate::fatal::{self, stop};
 use crate::interpose::fd::ServedCall;
 use crate::record::Wait;
-use crate::ship::{Op, Task, give_call};
+use crate::ship::{self, Arrived, Op, Task, Work, give_call};
 use crate::{alloc, context, keeper, raw};
 
 /// How far the orderly end of the program has come.
@@ -131,7 +131,7 @@ impl Engine {
         match op {
             Op::AskStripes | Op::ShareStripes => self.stripes(out, from, op, id, body),
             Op::Spawn => self.hand_over(Task::Spawn { from, id, body: body.to_vec() }),
-            Op::Call => self.hand_over(Task::Call { from, id, body: body.to_vec() }),
+            Op::Call => self.have_done(Work::Call(Arrived { from, id, body: body.to_vec() })),
             Op::Detach => self.hand_over(Task::Detach { id }),
             Op::AskHandle => self.hand_over(Task::AskHandle { from, id, answer: arg }),
             Op::Environment => self.hand_over(Task::Environment { from, id, body: body.to_vec() }),
@@ -141,7 +141,7 @@ impl Engine {
                     self.hand_over(Task::Serve);
                 }
             }
-            Op::Exit => self.hand_over(Task::Exit { origin: from, code: arg as u32 as i32 }),
+            Op::Exit => self.have_done(Work::Exit { origin: from, code: arg as u32 as i32 }),
             Op::Spawned => self.spawned(id, arg),
             Op::Ended => self.ended(id, body),
             Op::Handle => {
@@ -169,6 +169,13 @@ impl Engine {
                 self.goodbye_stats(kind, NodeId(id as u16), arg as u32 as i32);
                 self.hand_over(Task::Leave { id, arg });
             }
+        }
+    }
+
+    /// Has a pool thread do `work`.
+    fn have_done(&self, work: Work) {
+        if let Err(work) = ship::hand_over(work) {
+            self.hand_over(Task::Give(work));
         }
     }
 
@@ -200,7 +207,7 @@ impl Engine {
         // SeqCst: either the detaching thread sees `ENDED`, or this sees `detached`.
         fence(Ordering::SeqCst);
         if shipped.detached.load(Ordering::SeqCst) {
-            self.hand_over(Task::DropResult { shipped });
+            self.have_done(Work::Drop(shipped));
         }
     }
 }

@@ -2,24 +2,30 @@
 //!
 //! The pool grows by a thread whenever a call finds nobody idle, so a call that waits for
 //! another call always progresses; a thread that was idle for long ends.
+//!
+//! The engine hands work to idle pool threads itself (`idle.rs`); it leaves to the spawner thread only what needs a
+//! new thread.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, LazyLock};
 
 use dstd_addr::NodeId;
 
+use super::idle::Idle;
 use super::remote::send;
 use super::spawner::{Arrived, drop_result, restore_signals};
 use super::{Job, Op};
 use crate::alloc;
 use crate::interpose;
 use crate::node::{ShipState, Shipped};
-use crate::record::Wait;
+use crate::raw;
 use crate::stack::on_native;
+use crate::wait::Wait;
 
 /// How long a pool thread waits for the next call before it ends.
-const IDLE: Duration = Duration::from_secs(10);
+const IDLE_NS: u64 = 10_000_000_000;
+
+/// Pool threads that have nothing to do.
+static POOL: LazyLock<Idle<Work>> = LazyLock::new(Idle::new);
 
 /// Runs `job` on a pool thread of `node`, which is not this one, and waits for its result.
 ///
@@ -45,7 +51,7 @@ pub(crate) unsafe fn call(node: NodeId, job: Job, closure: *const u8, result: *m
 
 /// User code for a pool thread.
 #[derive(Debug)]
-pub(super) enum Work {
+pub(crate) enum Work {
     /// A call of another node.
     Call(Arrived),
     /// The result of a detached thread has come.
@@ -54,33 +60,49 @@ pub(super) enum Work {
     Exit { origin: NodeId, code: i32 },
 }
 
-struct Pool {
-    calls: VecDeque<Work>,
-    idle: usize,
+/// Boot: what the engine must not wait for is made before there is an engine.
+pub(super) fn prepare() {
+    LazyLock::force(&POOL);
 }
 
-static POOL: Mutex<Pool> = Mutex::new(Pool { calls: VecDeque::new(), idle: 0 });
-static CALLED: Condvar = Condvar::new();
+/// Hands `work` to an idle pool thread, or gives it back when there is none. For the engine, too.
+pub(crate) fn hand_over(work: Work) -> Result<(), Work> {
+    POOL.hand_over(work)
+}
 
-/// Spawner thread: has a pool thread do `work`.
+/// Spawner thread: has a pool thread do `work`, a new one if none is idle.
 pub(super) fn give(work: Work) {
-    let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-    pool.calls.push_back(work);
-    if pool.idle >= pool.calls.len() {
-        CALLED.notify_one();
-        return;
-    }
-    drop(pool);
+    let Err(work) = hand_over(work) else { return };
     let _user = alloc::leave();
-    if let Err(error) = std::thread::Builder::new().name("dstd-call".to_owned()).spawn(worker) {
+    let thread = std::thread::Builder::new().name("dstd-call".to_owned());
+    if let Err(error) = thread.spawn(move || pool_thread(work)) {
         crate::fatal::stop!(crate::fatal::INTERNAL, "cannot start a pool thread: {error}");
     }
 }
 
-fn worker() {
+fn pool_thread(first: Work) {
     restore_signals();
-    while let Some(work) = on_native(next) {
-        match work {
+    let mut next_work = Some(first);
+    // A thread that gets no place does not wait.
+    let place = POOL.enter();
+    while let Some(work) = next_work.take() {
+        work.perform();
+        next_work = place.as_ref().and_then(|place| {
+            on_native(|| {
+                POOL.next(place, |wait| {
+                    wait.wait_while(Wait::PENDING, Some(raw::now_ns() + IDLE_NS));
+                })
+            })
+        });
+    }
+    if let Some(place) = place {
+        POOL.leave(place);
+    }
+}
+
+impl Work {
+    fn perform(self) {
+        match self {
             Work::Call(call) => {
                 let answer = call.run();
                 on_native(|| answer.send());
@@ -94,22 +116,6 @@ fn worker() {
                 on_native(|| drop(shipped));
             }
             Work::Exit { origin, code } => interpose::exit_for(origin, code),
-        }
-    }
-}
-
-fn next() -> Option<Work> {
-    let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-    loop {
-        if let Some(work) = pool.calls.pop_front() {
-            return Some(work);
-        }
-        pool.idle += 1;
-        let (back, timeout) = CALLED.wait_timeout(pool, IDLE).unwrap_or_else(PoisonError::into_inner);
-        pool = back;
-        pool.idle -= 1;
-        if timeout.timed_out() && pool.calls.is_empty() {
-            return None;
         }
     }
 }

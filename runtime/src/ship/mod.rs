@@ -15,6 +15,7 @@
 
 mod call;
 mod environment;
+mod idle;
 mod job;
 mod op;
 mod placement;
@@ -23,7 +24,8 @@ mod service;
 mod spawner;
 mod wire;
 
-pub(crate) use call::call;
+pub(crate) use call::Work;
+pub(crate) use call::{call, hand_over};
 pub(crate) use environment::change as change_environment;
 pub(crate) use job::Job;
 pub(crate) use op::{Op, Task};
@@ -31,7 +33,7 @@ pub(crate) use placement::{choose, here, nodes, parallelism};
 pub(crate) use placement::{set_parallelism, thread_ended, thread_started};
 pub(crate) use remote::{Remote, spawn};
 pub(crate) use service::give as give_call;
-pub(crate) use spawner::start as start_spawner;
+pub(crate) use spawner::{Arrived, start as start_spawner};
 
 use core::sync::atomic::{AtomicU64, Ordering};
 

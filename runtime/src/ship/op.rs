@@ -1,11 +1,9 @@
 //! What nodes say about shipped work, and what the spawner thread is asked to do about it.
 
-use std::sync::Arc;
-
 use dstd_addr::NodeId;
 
+use super::Work;
 use crate::keeper::{Asker, Words};
-use crate::node::Shipped;
 
 /// The `op` of a `Message::Ship`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -79,11 +77,6 @@ pub(crate) enum Task {
         id: u64,
         body: Vec<u8>,
     },
-    Call {
-        from: NodeId,
-        id: u64,
-        body: Vec<u8>,
-    },
     Detach {
         id: u64,
     },
@@ -102,19 +95,14 @@ pub(crate) enum Task {
         id: u64,
         body: Vec<u8>,
     },
-    Exit {
-        origin: NodeId,
-        code: i32,
-    },
+    /// For a pool thread, and none is idle.
+    Give(Work),
     Leave {
         id: u64,
         arg: u64,
     },
     /// One more thread for calls on descriptors.
     Serve,
-    DropResult {
-        shipped: Arc<Shipped>,
-    },
     /// For the keeper.
     Stripes {
         asker: Asker,

@@ -11,7 +11,6 @@ use std::thread::Thread;
 
 use dstd_addr::NodeId;
 
-use super::call::Work;
 use super::remote::push;
 use super::{Job, Op, Task, call, environment, service, wire};
 use crate::fatal::{self, stop};
@@ -28,6 +27,7 @@ static SIGNALS: OnceLock<libc::sigset_t> = OnceLock::new();
 /// When the thread cannot be made.
 pub(crate) fn start(tasks: Receiver<Task>, signals: libc::sigset_t) -> io::Result<()> {
     SIGNALS.get_or_init(|| signals);
+    call::prepare();
     let thread = std::thread::Builder::new().stack_size(boot::runtime_stack_bytes());
     thread.name("dstd-spawner".to_owned()).spawn(move || {
         let _runtime = alloc::enter();
@@ -53,7 +53,7 @@ pub(super) fn restore_signals() {
 fn perform(task: Task, handles: &mut HashMap<u64, Thread>) {
     match task {
         Task::Spawn { from, id, body } => spawn(Arrived { from, id, body }, handles),
-        Task::Call { from, id, body } => call::give(Work::Call(Arrived { from, id, body })),
+        Task::Give(work) => call::give(work),
         Task::Detach { id } => drop(handles.remove(&id)),
         Task::AskHandle { from, id, answer: under } => {
             let Some(handle) = handles.get(&id) else {
@@ -74,10 +74,8 @@ fn perform(task: Task, handles: &mut HashMap<u64, Thread>) {
             environment::follow(&body);
             answer(from, Op::Ended, id, Vec::new());
         }
-        Task::Exit { origin, code } => call::give(Work::Exit { origin, code }),
         Task::Serve => service::grow(),
         Task::Stripes { asker, words } => keeper::give(asker, words),
-        Task::DropResult { shipped } => call::give(Work::Drop(shipped)),
         Task::Leave { id, arg } => {
             let user = alloc::leave();
             // SAFETY: flushes all streams of C, as this node's own exit would.
@@ -101,10 +99,10 @@ pub(super) fn answer(to: NodeId, op: Op, id: u64, body: Vec<u8>) {
 
 /// A closure of another node that is to run here.
 #[derive(Debug)]
-pub(super) struct Arrived {
-    from: NodeId,
-    id: u64,
-    body: Vec<u8>,
+pub(crate) struct Arrived {
+    pub(crate) from: NodeId,
+    pub(crate) id: u64,
+    pub(crate) body: Vec<u8>,
 }
 
 /// What becomes of it: the result's bytes, still in user memory.
