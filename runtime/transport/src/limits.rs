@@ -20,8 +20,9 @@ pub(crate) const READ_BYTES: usize = 256 << 10;
 /// this long: cheaper than a read that is cut short by the buffer's end.
 pub(crate) const MOVE_BYTES: usize = 4 << 10;
 
-/// Reads per peer and poll. The second and later ones happen only while each fills all the room
-/// it was given, which is the case within large frames.
+/// Reads per peer and poll until a frame is whole, while each fills all the room it was given, which
+/// is the case within large frames. What came is handed out before more is read: who walks through
+/// memory asks for the next pages when the first have come.
 pub(crate) const READS_PER_TURN: usize = 8;
 
 /// Frames delivered per peer and poll, so that a busy peer cannot starve the others.

@@ -119,7 +119,7 @@ impl<W: Wire> Mesh<W> {
                 self.close(peer, CloseReason::Malformed { declared, max }, sink);
                 return events + 1;
             }
-            if events == FRAMES_PER_TURN || reads == 0 {
+            if events > 0 || reads == 0 {
                 return events;
             }
             match self.receive(peer) {
