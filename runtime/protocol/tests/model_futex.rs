@@ -42,7 +42,7 @@ fn await_flag_and_pass_on(p: PageNo) -> Vec<Op> {
 }
 
 fn setup(nodes: u16, programs: Vec<(usize, Vec<Op>)>) -> Setup {
-    Setup { nodes, residence_ns: 0, window_max: 1, copies_max: None, pages: vec![page(0, 0)], programs }
+    Setup { nodes, pages: vec![page(0, 0)], programs, ..Setup::default() }
 }
 
 #[test]

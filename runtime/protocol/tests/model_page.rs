@@ -16,10 +16,7 @@ fn two_nodes_one_page_two_threads_each() {
         (1, vec![Op::Load(p), Op::Add(p)]),
         (1, vec![Op::Add(p)]),
     ];
-    both_residences(
-        "2x2 threads",
-        &Setup { nodes: 2, residence_ns: 0, window_max: 1, copies_max: None, pages: vec![p], programs },
-    );
+    both_residences("2x2 threads", &Setup { nodes: 2, pages: vec![p], programs, ..Setup::default() });
 }
 
 #[test]
@@ -29,10 +26,7 @@ fn two_nodes_hand_a_page_to_and_fro() {
         (0, vec![Op::Load(p), Op::Add(p), Op::Load(p), Op::Add(p), Op::Load(p)]),
         (1, vec![Op::Load(p), Op::Add(p), Op::Store(p, 9), Op::Load(p)]),
     ];
-    both_residences(
-        "to and fro",
-        &Setup { nodes: 2, residence_ns: 0, window_max: 1, copies_max: None, pages: vec![p], programs },
-    );
+    both_residences("to and fro", &Setup { nodes: 2, pages: vec![p], programs, ..Setup::default() });
 }
 
 #[test]
@@ -40,10 +34,7 @@ fn two_nodes_with_a_page_of_each() {
     let (p, q) = (page(0, 0), page(1, 0));
     let programs =
         vec![(0, vec![Op::Add(p), Op::Add(q), Op::Load(p)]), (1, vec![Op::Add(q), Op::Add(p), Op::Load(q)])];
-    both_residences(
-        "two homes",
-        &Setup { nodes: 2, residence_ns: 0, window_max: 1, copies_max: None, pages: vec![p, q], programs },
-    );
+    both_residences("two homes", &Setup { nodes: 2, pages: vec![p, q], programs, ..Setup::default() });
 }
 
 #[test]
@@ -54,10 +45,7 @@ fn three_nodes_one_page() {
         (1, vec![Op::Load(p), Op::Add(p)]),
         (2, vec![Op::Add(p), Op::Load(p)]),
     ];
-    both_residences(
-        "three nodes",
-        &Setup { nodes: 3, residence_ns: 0, window_max: 1, copies_max: None, pages: vec![p], programs },
-    );
+    both_residences("three nodes", &Setup { nodes: 3, pages: vec![p], programs, ..Setup::default() });
 }
 
 #[test]
@@ -68,14 +56,7 @@ fn read_ahead_meets_writers_at_home() {
         (1, vec![Op::Load(p), Op::Load(q), Op::Load(r), Op::Load(s)]),
         (1, vec![Op::Add(r)]),
     ];
-    let setup = Setup {
-        nodes: 2,
-        residence_ns: 0,
-        window_max: 4,
-        copies_max: None,
-        pages: vec![p, q, r, s],
-        programs,
-    };
+    let setup = Setup { nodes: 2, window_max: 4, pages: vec![p, q, r, s], programs, ..Setup::default() };
     both_residences("read-ahead", &setup);
 }
 
@@ -83,8 +64,7 @@ fn read_ahead_meets_writers_at_home() {
 fn a_thread_waits_for_a_page_that_read_ahead_does_not_get() {
     let [p, q, r] = [0, 1, 2].map(|index| page(0, index));
     let programs = vec![(1, vec![Op::Load(p), Op::Load(q)]), (1, vec![Op::Load(r)]), (2, vec![Op::Add(r)])];
-    let setup =
-        Setup { nodes: 3, residence_ns: 0, window_max: 2, copies_max: None, pages: vec![p, q, r], programs };
+    let setup = Setup { nodes: 3, window_max: 2, pages: vec![p, q, r], programs, ..Setup::default() };
     both_residences("ungranted", &setup);
 }
 
@@ -92,8 +72,7 @@ fn a_thread_waits_for_a_page_that_read_ahead_does_not_get() {
 fn write_ahead_of_absent_pages() {
     let [p, q, r] = [0, 1, 2].map(|index| page(0, index));
     let programs = vec![(1, vec![Op::Add(p), Op::Add(q), Op::Add(r)]), (2, vec![Op::Load(r), Op::Add(r)])];
-    let setup =
-        Setup { nodes: 3, residence_ns: 0, window_max: 2, copies_max: None, pages: vec![p, q, r], programs };
+    let setup = Setup { nodes: 3, window_max: 2, pages: vec![p, q, r], programs, ..Setup::default() };
     both_residences("write-ahead", &setup);
 }
 
@@ -104,8 +83,7 @@ fn upgrades_of_consecutive_pages() {
         (1, vec![Op::Load(q), Op::Load(r), Op::Add(p), Op::Add(q), Op::Add(r)]),
         (2, vec![Op::Load(r), Op::Add(r)]),
     ];
-    let setup =
-        Setup { nodes: 3, residence_ns: 0, window_max: 2, copies_max: None, pages: vec![p, q, r], programs };
+    let setup = Setup { nodes: 3, window_max: 2, pages: vec![p, q, r], programs, ..Setup::default() };
     both_residences("upgrades", &setup);
 }
 
@@ -114,8 +92,7 @@ fn a_full_node_evicts_what_others_want() {
     let (p, q) = (page(0, 0), page(0, 1));
     let programs =
         vec![(0, vec![Op::Add(p)]), (1, vec![Op::Load(p), Op::Add(q), Op::Add(p)]), (2, vec![Op::Add(p)])];
-    let setup =
-        Setup { nodes: 3, residence_ns: 0, window_max: 1, copies_max: Some(1), pages: vec![p, q], programs };
+    let setup = Setup { nodes: 3, copies_max: Some(1), pages: vec![p, q], programs, ..Setup::default() };
     both_residences("evictions", &setup);
 }
 
@@ -127,8 +104,7 @@ fn two_threads_of_a_full_node() {
         (1, vec![Op::Load(p), Op::Load(q), Op::Add(p)]),
         (1, vec![Op::Add(q), Op::Load(p)]),
     ];
-    let setup =
-        Setup { nodes: 2, residence_ns: 0, window_max: 1, copies_max: Some(1), pages: vec![p, q], programs };
+    let setup = Setup { nodes: 2, copies_max: Some(1), pages: vec![p, q], programs, ..Setup::default() };
     both_residences("evictions with upgrades", &setup);
 }
 
@@ -137,8 +113,7 @@ fn evictions_to_two_homes() {
     let (p, q) = (page(0, 0), page(1, 0));
     let programs =
         vec![(0, vec![Op::Add(q)]), (1, vec![Op::Load(p)]), (2, vec![Op::Add(p), Op::Load(q), Op::Load(p)])];
-    let setup =
-        Setup { nodes: 3, residence_ns: 0, window_max: 1, copies_max: Some(1), pages: vec![p, q], programs };
+    let setup = Setup { nodes: 3, copies_max: Some(1), pages: vec![p, q], programs, ..Setup::default() };
     both_residences("evictions to two homes", &setup);
 }
 
@@ -151,8 +126,7 @@ fn a_discard_meets_every_kind_of_copy() {
         (1, vec![Op::Load(p), Op::Add(q), Op::Add(p)]),
         (2, vec![Op::Add(p)]),
     ];
-    let setup =
-        Setup { nodes: 3, residence_ns: 0, window_max: 1, copies_max: None, pages: vec![p, q], programs };
+    let setup = Setup { nodes: 3, pages: vec![p, q], programs, ..Setup::default() };
     both_residences("discard", &setup);
 }
 
@@ -165,7 +139,7 @@ fn read_ahead_meets_a_discard() {
         (1, vec![Op::Add(r), Op::Load(p)]),
     ];
     let pages = vec![p, q, r];
-    let setup = Setup { nodes: 2, residence_ns: 0, window_max: 2, copies_max: None, pages, programs };
+    let setup = Setup { nodes: 2, window_max: 2, pages, programs, ..Setup::default() };
     both_residences("read-ahead and discard", &setup);
 }
 
@@ -177,8 +151,7 @@ fn evictions_cross_discards() {
         (1, vec![Op::Load(p), Op::Add(q), Op::Load(p)]),
         (2, vec![Op::Add(p)]),
     ];
-    let setup =
-        Setup { nodes: 3, residence_ns: 0, window_max: 1, copies_max: Some(1), pages: vec![p, q], programs };
+    let setup = Setup { nodes: 3, copies_max: Some(1), pages: vec![p, q], programs, ..Setup::default() };
     both_residences("evictions and discards", &setup);
 }
 
@@ -190,7 +163,7 @@ fn the_home_walks_over_what_another_node_wrote() {
         (1, vec![Op::Add(p), Op::Add(q), Op::Add(r), Op::Add(q)]),
     ];
     let pages = vec![p, q, r];
-    let setup = Setup { nodes: 2, residence_ns: 0, window_max: 2, copies_max: None, pages, programs };
+    let setup = Setup { nodes: 2, window_max: 2, pages, programs, ..Setup::default() };
     both_residences("home reads ahead", &setup);
 }
 
@@ -203,7 +176,7 @@ fn the_home_rewrites_what_others_have_read() {
         (2, vec![Op::Load(r)]),
     ];
     let pages = vec![p, q, r];
-    let setup = Setup { nodes: 3, residence_ns: 0, window_max: 2, copies_max: None, pages, programs };
+    let setup = Setup { nodes: 3, window_max: 2, pages, programs, ..Setup::default() };
     both_residences("home writes ahead", &setup);
 }
 
@@ -213,7 +186,7 @@ fn windows_of_two_nodes_meet_away_from_home() {
     let programs =
         vec![(1, vec![Op::Load(p), Op::Load(q), Op::Load(r)]), (2, vec![Op::Add(p), Op::Add(q), Op::Add(r)])];
     let pages = vec![p, q, r];
-    let setup = Setup { nodes: 3, residence_ns: 0, window_max: 2, copies_max: None, pages, programs };
+    let setup = Setup { nodes: 3, window_max: 2, pages, programs, ..Setup::default() };
     both_residences("two windows", &setup);
 }
 
@@ -224,11 +197,11 @@ fn evictions_cross_ranges_that_the_home_takes_back() {
         vec![(0, vec![Op::Load(p), Op::Add(q), Op::Load(r)]), (1, vec![Op::Add(q), Op::Add(p), Op::Add(r)])];
     let setup = Setup {
         nodes: 2,
-        residence_ns: 0,
         window_max: 2,
         copies_max: Some(2),
         pages: vec![p, q, r],
         programs,
+        ..Setup::default()
     };
     both_residences("evictions and ranges", &setup);
 }
@@ -241,8 +214,7 @@ fn a_page_goes_from_its_owner_to_who_asks() {
         (1, vec![Op::Store(p, 3), Op::Load(q), Op::Cas { page: p, old: 4, new: 9, then: 3 }]),
         (2, vec![Op::Add(p), Op::Add(q), Op::Load(p)]),
     ];
-    let setup =
-        Setup { nodes: 3, residence_ns: 0, window_max: 1, copies_max: None, pages: vec![p, q], programs };
+    let setup = Setup { nodes: 3, pages: vec![p, q], programs, ..Setup::default() };
     both_residences("past the home", &setup);
 }
 
@@ -254,8 +226,7 @@ fn owners_of_two_homes_pass_pages_to_each_other() {
         (1, vec![Op::Add(p), Op::Load(q)]),
         (2, vec![Op::Add(p), Op::Add(q)]),
     ];
-    let setup =
-        Setup { nodes: 3, residence_ns: 0, window_max: 1, copies_max: None, pages: vec![p, q], programs };
+    let setup = Setup { nodes: 3, pages: vec![p, q], programs, ..Setup::default() };
     both_residences("past two homes", &setup);
 }
 
@@ -266,8 +237,7 @@ fn what_an_eviction_crossed_may_come_after_the_page() {
         (1, vec![Op::Load(p), Op::Load(q), Op::Load(p)]),
         (2, vec![Op::Add(p), Op::Add(p), Op::Load(q)]),
     ];
-    let setup =
-        Setup { nodes: 3, residence_ns: 0, window_max: 1, copies_max: Some(1), pages: vec![p, q], programs };
+    let setup = Setup { nodes: 3, copies_max: Some(1), pages: vec![p, q], programs, ..Setup::default() };
     both_residences("crossings past the home", &setup);
 }
 
@@ -279,8 +249,7 @@ fn a_quick_reader_evicts_and_writes_before_the_home_has_the_bytes() {
         (1, vec![Op::Load(p), Op::Load(q), Op::Add(p)]),
         (2, vec![Op::Add(p), Op::Load(q)]),
     ];
-    let setup =
-        Setup { nodes: 3, residence_ns: 0, window_max: 1, copies_max: Some(1), pages: vec![p, q], programs };
+    let setup = Setup { nodes: 3, copies_max: Some(1), pages: vec![p, q], programs, ..Setup::default() };
     both_residences("quick readers", &setup);
 }
 
@@ -292,8 +261,7 @@ fn discards_meet_pages_that_go_past_the_home() {
         (1, vec![Op::Add(p), Op::Load(q), Op::Load(p)]),
         (2, vec![Op::Load(p), Op::Add(p)]),
     ];
-    let setup =
-        Setup { nodes: 3, residence_ns: 0, window_max: 1, copies_max: Some(1), pages: vec![p, q], programs };
+    let setup = Setup { nodes: 3, copies_max: Some(1), pages: vec![p, q], programs, ..Setup::default() };
     both_residences("discards past the home", &setup);
 }
 
@@ -305,7 +273,6 @@ fn windows_go_past_the_home_and_writers_wait_in_them() {
         (2, vec![Op::Load(p), Op::Load(q), Op::Load(r)]),
         (2, vec![Op::Add(r)]),
     ];
-    let setup =
-        Setup { nodes: 3, residence_ns: 0, window_max: 2, copies_max: None, pages: vec![p, q, r], programs };
+    let setup = Setup { nodes: 3, window_max: 2, pages: vec![p, q, r], programs, ..Setup::default() };
     both_residences("windows past the home", &setup);
 }

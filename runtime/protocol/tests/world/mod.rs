@@ -28,6 +28,14 @@ pub struct Setup {
     pub programs: Vec<(usize, Vec<Op>)>,
 }
 
+/// Two nodes without read-ahead, bounds or residence, and nothing to do.
+impl Default for Setup {
+    fn default() -> Setup {
+        let (pages, programs) = (Vec::new(), Vec::new());
+        Setup { nodes: 2, residence_ns: 0, window_max: 1, copies_max: None, pages, programs }
+    }
+}
+
 /// What can happen next. Messages of one channel arrive in order, everything else at any time.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Action {
