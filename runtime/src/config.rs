@@ -8,7 +8,8 @@
 //! | `DSTD_THREADS` | `--threads` | what this node adds to `available_parallelism` |
 //! | `DSTD_RESIDENCE_US` | tests | how long a page stays where a fault brought it (microseconds) |
 //! | `DSTD_FAULTS` | tests | how page faults are served: `kernel`, `user` or `signal` |
-//! | `DSTD_WINDOW` | tests | most pages of one read-ahead request |
+//! | `DSTD_WINDOW` | tests | most pages of one read-ahead request; 1: no read-ahead |
+//! | `DSTD_AHEAD` | tests | most pages that a walk asks for before it comes to them |
 //! | `DSTD_COPIES` | tests | most pages of other nodes that this node keeps (at least 16) |
 
 use dstd_addr::PAGE_BYTES;
@@ -22,6 +23,8 @@ use dstd_control::stats::FaultService;
 const RESIDENCE_NS: u64 = 30_000;
 /// The most pages one read-ahead request asks for: 256 KiB.
 const WINDOW_PAGES: u16 = 64;
+/// The most pages that a walk asks for before it comes to them: 1 MiB, a few requests under way.
+const AHEAD_PAGES: u16 = 256;
 
 /// The configuration of this node.
 #[derive(Clone, Debug)]
@@ -37,6 +40,7 @@ pub(crate) struct Config {
     pub(crate) threads: Option<u32>,
     pub(crate) residence_ns: u64,
     pub(crate) window_max: u16,
+    pub(crate) ahead_max: u16,
     copies: Option<u64>,
     /// How page faults are served, when told.
     pub(crate) faults: Option<FaultService>,
@@ -47,6 +51,10 @@ impl Config {
     pub(crate) fn new(options: &Options) -> Result<Config, String> {
         let residence_us = number("DSTD_RESIDENCE_US")?;
         let window = number("DSTD_WINDOW")?;
+        let window_max = window.map_or(WINDOW_PAGES, |pages| pages.clamp(1, u64::from(WINDOW_PAGES)) as u16);
+        // Who wants single pages gets nothing else.
+        let ahead_max = if window_max == 1 { 1 } else { AHEAD_PAGES };
+        let ahead = number("DSTD_AHEAD")?;
         let faults = match std::env::var("DSTD_FAULTS") {
             Err(std::env::VarError::NotPresent) => None,
             name => {
@@ -65,7 +73,8 @@ impl Config {
             residence_ns: residence_us.map_or(RESIDENCE_NS, |us| us.saturating_mul(1000)),
             copies: number("DSTD_COPIES")?,
             faults,
-            window_max: window.map_or(WINDOW_PAGES, |pages| pages.clamp(1, u64::from(WINDOW_PAGES)) as u16),
+            ahead_max: ahead.map_or(ahead_max, |pages| pages.min(u64::from(AHEAD_PAGES)) as u16),
+            window_max,
         })
     }
 }

@@ -4,7 +4,17 @@
 /// point where per-message cost matters.
 pub const WINDOW_PAGES_MAX: u16 = 256;
 
-/// Sequential streams a node follows at once for read-ahead; more threads than this that
+/// The most pages that one walk has asked for and not come to: 2 MiB.
+pub const AHEAD_PAGES_MAX: u16 = 512;
+
+/// The longest step of a walk that read-ahead follows: faults farther apart have nothing to do
+/// with each other more often than not.
+pub const STEP_PAGES_MAX: u64 = 64;
+
+/// The most pages that a walk in steps has asked for and not come to: each is a message.
+pub const STEPS_AHEAD_MAX: u16 = 16;
+
+/// Streams a node follows at once for read-ahead; more threads than this that
 /// stream at the same time get less read-ahead, never a wrong page.
 pub const STREAMS_MAX: usize = 8;
 

@@ -92,6 +92,7 @@ impl Engine {
             layout: context.layout.clone(),
             residence_ns: context.config.residence_ns,
             window_max: context.config.window_max,
+            ahead_max: context.config.ahead_max,
             copies_max: Some(context.config.copies_max(alloc::reservation().heap_bytes())),
         });
         Engine {

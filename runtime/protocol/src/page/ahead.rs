@@ -18,27 +18,44 @@
 
 use std::collections::BTreeMap;
 
-use dstd_addr::{NodeId, NodeSet, PageNo};
+use dstd_addr::{Kind, NodeId, NodeSet, PageNo};
 
 use super::directory::{Busy, Directory, Phase, Request};
 use super::engine::PageEngine;
 use super::io::{Body, Output};
-use super::runs::{Run, gather};
+use super::runs::{Run, gather, gather_few};
+use super::stream::Stretch;
 use super::table::{Access, Local};
-use super::toucher::reads_ahead;
 use super::violation::Violation;
 use crate::{Message, MessageKind};
 
 impl PageEngine {
-    /// How many pages from `first` on a fault of this home's own threads asks for.
-    pub(super) fn own_window(&mut self, first: PageNo, access: Access) -> u16 {
-        let kind = self.config.layout.kind(first.addr().0);
-        if self.config.window_max == 1 || !reads_ahead(kind) || self.busy.contains_key(&first) {
-            return 1;
+    /// Brings those of these own pages home that are of this `kind` and held by others, for a
+    /// thread that walks towards them.
+    pub(super) fn bring_home(
+        &mut self,
+        now_ns: u64,
+        kind: Kind,
+        pages: Stretch,
+        access: Access,
+        out: &mut Vec<Output>,
+    ) -> Result<(), Violation> {
+        let mut runs: Vec<Run<()>> = Vec::new();
+        for page in pages.in_order().filter(|&page| self.kind(page) == kind) {
+            gather_few(&mut runs, page, (), self.config.window_max);
         }
-        let wish = self.streams.advance(first, access, self.config.window_max);
-        let alike = |count: &u16| self.config.layout.kind(first.plus(u64::from(*count)).addr().0) == kind;
-        (1..wish).take_while(alike).last().map_or(1, |last| last + 1)
+        for Run { first, count, .. } in runs {
+            for offset in 0..count {
+                let page = first.plus(u64::from(offset));
+                // What an earlier round took back with the page before it is busy now.
+                if self.busy.contains_key(&page) || access.allowed_by(self.own(page).local) {
+                    continue;
+                }
+                let request = Request::new(self.config.me, access, 1).ahead();
+                self.enqueue(now_ns, page, Request { count: count - offset, ..request }, out)?;
+            }
+        }
+        Ok(())
     }
 
     /// Who has to give `page` up, and how, before `request` can be granted.
@@ -79,8 +96,9 @@ impl PageEngine {
         add(first, phase);
         // Only what goes with the first page is passed; the rest comes home.
         let mut with_first = true;
+        let kind = self.kind(first);
         for page in (1..u64::from(request.count)).map(|offset| first.plus(offset)) {
-            if self.busy.contains_key(&page) {
+            if self.busy.contains_key(&page) || self.kind(page) != kind {
                 break;
             }
             match self.in_the_way(page, request) {

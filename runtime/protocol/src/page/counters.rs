@@ -16,6 +16,10 @@ pub struct Counters {
     pub faults_joined: u64,
     /// Pages that came in by read-ahead: nobody had touched them yet.
     pub pages_ahead: u64,
+    /// Pages that a walk asked for when it came to others that were under way.
+    pub asked_ahead: u64,
+    /// Pages of walks in steps that were asked for before anybody touched them.
+    pub asked_in_steps: u64,
     /// Pages asked for by read-ahead that the home did not grant.
     pub pages_ungranted: u64,
     /// Ungranted pages that a thread waited for: asked for again at once.

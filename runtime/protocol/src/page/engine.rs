@@ -3,7 +3,7 @@
 use core::hash::{Hash, Hasher};
 use std::collections::BTreeMap;
 
-use dstd_addr::{NodeId, NodeSet, PageNo};
+use dstd_addr::{Kind, NodeId, NodeSet, PageNo};
 
 use super::copies::Copies;
 use super::counters::Counters;
@@ -11,10 +11,11 @@ use super::directory::{Busy, Directory, Request};
 use super::io::{Config, Input, Output};
 use super::residence::Residence;
 use super::straddle::{PATIENCE, Straddle};
-use super::stream::Streams;
+use super::stream::{Streams, Stretch};
 use super::table::{Access, Entry, Local, Revoke, Table};
+use super::toucher::reads_ahead;
 use super::violation::Violation;
-use crate::limits::WINDOW_PAGES_MAX;
+use crate::limits::{AHEAD_PAGES_MAX, WINDOW_PAGES_MAX};
 use crate::{Message, MessageKind};
 
 /// The page protocol of one node: home of its own pages, toucher of all others.
@@ -40,9 +41,10 @@ pub struct PageEngine {
 
 impl PageEngine {
     /// An engine for which every page is untouched. `window_max` is brought into
-    /// `1..=WINDOW_PAGES_MAX`.
+    /// `1..=WINDOW_PAGES_MAX`, `ahead_max` into `window_max..=AHEAD_PAGES_MAX`.
     pub fn new(mut config: Config) -> PageEngine {
         config.window_max = config.window_max.clamp(1, WINDOW_PAGES_MAX);
+        config.ahead_max = config.ahead_max.clamp(config.window_max, AHEAD_PAGES_MAX);
         PageEngine {
             table: Table::new(config.me),
             config,
@@ -150,7 +152,7 @@ impl PageEngine {
             self.straddle.want(page);
             let wanted = &mut self.table.get_mut(page, home).wanted;
             *wanted = (*wanted).max(Some(access));
-            return Ok(());
+            return self.follow(now_ns, page, home, access, out);
         }
         match (access, entry.local) {
             (Access::Read, _) => self.counters.faults_read += 1,
@@ -162,9 +164,50 @@ impl PageEngine {
             self.ask_home(page, home, access, out);
             return Ok(());
         }
-        let count = self.own_window(page, access);
+        if self.busy.contains_key(&page) {
+            self.follow(now_ns, page, home, access, out)?;
+            self.table.get_mut(page, home).pending = Some(access);
+            return self.enqueue(now_ns, page, Request::new(me, access, 1), out);
+        }
+        let (count, behind) = self.wish(page, home, access).split(self.reach(home).window);
         self.table.get_mut(page, home).pending = Some(access);
-        self.enqueue(now_ns, page, Request::new(me, access, count), out)
+        self.enqueue(now_ns, page, Request::new(me, access, count), out)?;
+        self.bring_home(now_ns, self.kind(page), behind, access, out)
+    }
+
+    /// A thread touched `page`, which is under way: asks for what its walk needs next.
+    fn follow(
+        &mut self,
+        now_ns: u64,
+        page: PageNo,
+        home: NodeId,
+        access: Access,
+        out: &mut Vec<Output>,
+    ) -> Result<(), Violation> {
+        let reach = self.reach(home);
+        let Some(behind) = self.streams.follow(page, access, reach) else { return Ok(()) };
+        self.counters.asked_ahead += u64::from(behind.count);
+        if behind.leaves_out() {
+            self.counters.asked_in_steps += u64::from(behind.count);
+        }
+        if home == self.config.me {
+            return self.bring_home(now_ns, self.kind(page), behind, access, out);
+        }
+        self.ask_pages(self.kind(page), behind, home, access, out);
+        Ok(())
+    }
+
+    /// What a fault at `page`, which nobody asked for yet, asks for.
+    pub(super) fn wish(&mut self, page: PageNo, home: NodeId, access: Access) -> Stretch {
+        let reach = self.reach(home);
+        if reach.ahead == 1 || !reads_ahead(self.kind(page)) {
+            return Stretch::one(page);
+        }
+        let wish = self.streams.advance(page, access, reach);
+        if wish.leaves_out() {
+            self.counters.asked_in_steps += u64::from(wish.count - 1);
+        }
+        wish
     }
 
     fn message(
@@ -222,6 +265,11 @@ impl PageEngine {
             }
         }
         Ok(())
+    }
+
+    /// What lies at `page`.
+    pub(super) fn kind(&self, page: PageNo) -> Kind {
+        self.config.layout.kind(page.addr().0)
     }
 
     /// The home of `page`; `None` also for numbers that are no page's.

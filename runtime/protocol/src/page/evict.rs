@@ -7,6 +7,7 @@ use super::directory::{Directory, Phase};
 use super::engine::PageEngine;
 use super::io::{Body, Output};
 use super::runs::{Run, gather};
+use super::stream::Reach;
 use super::table::Local;
 use super::violation::Violation;
 use crate::limits::{STREAMS_MAX, WINDOW_PAGES_MAX};
@@ -16,14 +17,15 @@ use crate::{Message, MessageKind};
 const BATCH_PART: usize = 16;
 
 impl PageEngine {
-    /// The most pages a request may ask for: the walks of a node together leave room for the
-    /// pages that threads really use.
-    pub(super) fn window_max(&self) -> u16 {
+    /// What walks over pages of `home` may ask for: those over foreign pages together leave room
+    /// for the pages that threads really use.
+    pub(super) fn reach(&self, home: NodeId) -> Reach {
         let room = self
             .config
             .copies_max
+            .filter(|_| home != self.config.me)
             .map_or(u16::MAX, |max| u16::try_from(max as usize / STREAMS_MAX).unwrap_or(u16::MAX).max(1));
-        self.config.window_max.min(room)
+        Reach { window: self.config.window_max.min(room), ahead: self.config.ahead_max.min(room) }
     }
 
     /// Makes room for `coming` foreign pages, before they are mapped.

@@ -15,6 +15,9 @@ pub struct Config {
     pub residence_ns: u64,
     /// The most pages one request asks for (1 = no read-ahead).
     pub window_max: u16,
+    /// The most pages that a walk asks for before it comes to them, in requests of
+    /// `window_max` (not more than that = one request at a time).
+    pub ahead_max: u16,
     /// The most foreign pages this node holds at once; without it as many as come. Pages that
     /// may not go yet (residence, requests under way) and four for each page that threads wait
     /// for come on top.

@@ -22,7 +22,7 @@
 //! gives a page up silently, and it has at most one request under way for a page. Hence the
 //! directory never names less than what a node holds, a requester never is in the directory
 //! for what it asks (a sharer that asks to write apart), no request needs to be refused and
-//! none crosses a grant of the same page. The model in `tests/model_page.rs` checks this.
+//! none crosses a grant of the same page. The models in `tests/` check this.
 //!
 //! What k passes to r does not come by that channel; there r says that it has installed the
 //! page, and the home waits for that (see `pass`).
@@ -55,8 +55,9 @@
 //! times a tenancy).
 //!
 //! # Read-ahead
-//! A node that faults along consecutive pages asks for more of them at once. The home grants
-//! the first page and those that follow as long as it needs nobody else for them; the node
+//! A node that faults along consecutive pages, or in steps of a few pages, asks for more of them at
+//! once, and then has several requests under way (see `stream`). Each is like any other. The home
+//! grants the first page and those that follow as long as it needs nobody else for them; the node
 //! gives the ungranted rest up and asks again for the pages its threads touched meanwhile. What
 //! the home needs others for it takes back in ranges, for its own threads too (see `ahead`).
 //! A revocation names a range; its parts may be answered apart, as residences end.
@@ -94,3 +95,5 @@ mod tests_ahead;
 mod tests_give_up;
 #[cfg(test)]
 mod tests_pass;
+#[cfg(test)]
+mod tests_steps;

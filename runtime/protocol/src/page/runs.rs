@@ -15,12 +15,13 @@ pub(super) struct Run<K> {
 /// Adds `page` to the last run when it follows that run's pages and has the same `key`, or
 /// begins another run. Pages have to come in order to be gathered.
 pub(super) fn gather<K: PartialEq>(runs: &mut Vec<Run<K>>, page: PageNo, key: K) {
+    gather_few(runs, page, key, WINDOW_PAGES_MAX);
+}
+
+/// Like [`gather`], into runs of at most `most` pages.
+pub(super) fn gather_few<K: PartialEq>(runs: &mut Vec<Run<K>>, page: PageNo, key: K, most: u16) {
     match runs.last_mut() {
-        Some(run)
-            if run.key == key
-                && run.count < WINDOW_PAGES_MAX
-                && run.first.plus(u64::from(run.count)) == page =>
-        {
+        Some(run) if run.key == key && run.count < most && run.first.plus(u64::from(run.count)) == page => {
             run.count += 1;
         }
         _ => runs.push(Run { key, first: page, count: 1 }),

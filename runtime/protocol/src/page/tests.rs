@@ -20,9 +20,14 @@ fn engine(window_max: u16) -> PageEngine {
 
 /// An engine of node 0 that keeps few copies.
 pub(super) fn bounded(window_max: u16, copies_max: Option<u32>) -> PageEngine {
+    walking(window_max, window_max, copies_max)
+}
+
+/// An engine of node 0 whose walks have several requests under way.
+pub(super) fn walking(window_max: u16, ahead_max: u16, copies_max: Option<u32>) -> PageEngine {
     let statics = 0x5555_5600_0000;
     let layout = Layout::new(NODES, [statics..statics + 0x4000, 0..0]);
-    PageEngine::new(Config { me: ME, layout, residence_ns: RESIDENCE, window_max, copies_max })
+    PageEngine::new(Config { me: ME, layout, residence_ns: RESIDENCE, window_max, ahead_max, copies_max })
 }
 
 pub(super) fn fault(page: PageNo, write: bool) -> Input {
@@ -334,7 +339,8 @@ fn a_window_ends_at_what_is_here_and_at_the_end_of_the_region() {
 #[test]
 fn statics_come_one_by_one() {
     let layout = Layout::new(2, [0x5555_5600_0000..0x5555_5600_4000, 0..0]);
-    let config = Config { me: NodeId(1), layout, residence_ns: 0, window_max: 8, copies_max: None };
+    let config =
+        Config { me: NodeId(1), layout, residence_ns: 0, window_max: 8, ahead_max: 8, copies_max: None };
     let mut node = PageEngine::new(config);
     for index in 0..4 {
         let p = GlobalAddr(0x5555_5600_0000).page().plus(index);

@@ -4,6 +4,7 @@ use dstd_addr::{NodeId, PageNo};
 
 use super::tests::{
     RESIDENCE, bounded, exclusive, fault, got, grant, page, reach, request, row, send, shared, upgrade,
+    walking,
 };
 use super::*;
 use crate::Message;
@@ -34,6 +35,10 @@ fn invalidated(first: PageNo, count: u16) -> Message {
 
 fn install(first: PageNo, count: u16, writable: bool) -> Output {
     Output::Install { first, count, writable, skip: 0 }
+}
+
+fn read_only(first: PageNo, count: u16) -> Output {
+    install(first, count, false)
 }
 
 fn own(index: u64) -> PageNo {
@@ -234,4 +239,73 @@ fn what_waits_for_a_page_that_is_taken_ahead_waits_on() {
     let next = send(3, pass(own(1), 1, true, 1), Body::None);
     row(&mut home, 0, got(3, installed(own(0), 2)), &[next]);
     assert_eq!([0, 1].map(|index| home.directory(own(index))), [exclusive(3); 2]);
+}
+
+#[test]
+fn a_walk_in_full_stride_has_several_requests_under_way() {
+    let theirs = |index| page(1, index);
+    let asked = |first, count| send(1, request(theirs(first), count, false), Body::None);
+    let mut node = walking(2, 6, None);
+    for (first, count) in [(0, 1), (1, 2)] {
+        row(&mut node, 0, fault(theirs(first), false), &[asked(first, count)]);
+        reach(&mut node, 0, got(1, grant(theirs(first), count, false)));
+    }
+    row(&mut node, 0, fault(theirs(3), false), &[asked(3, 2), asked(5, 2)]);
+    // It waits for the second request: one more leaves, and one for each that it comes to.
+    row(&mut node, 0, got(1, grant(theirs(3), 2, false)), &[read_only(theirs(3), 2)]);
+    row(&mut node, 0, fault(theirs(5), false), &[asked(7, 2), asked(9, 2)]);
+    row(&mut node, 0, fault(theirs(5), false), &[]);
+    row(&mut node, 0, got(1, grant(theirs(5), 2, false)), &[read_only(theirs(5), 2)]);
+    row(&mut node, 0, fault(theirs(7), false), &[asked(11, 2)]);
+    assert_eq!(node.counters().asked_ahead, 6);
+    // What was asked for ahead and not granted waits for somebody to touch it.
+    reach(&mut node, 0, got(1, grant(theirs(7), 2, false)));
+    row(&mut node, 0, got(1, grant(theirs(9), 1, false)), &[read_only(theirs(9), 1)]);
+    assert!(!node.is_pending(theirs(10)) && node.is_pending(theirs(11)));
+}
+
+#[test]
+fn a_walk_asks_only_for_what_it_lacks_in_requests_of_one_state() {
+    let theirs = |index| page(1, index);
+    let asked = |first, count| send(1, request(theirs(first), count, true), Body::None);
+    let mut node = walking(4, 8, None);
+    // Pages 5 and 6 are copies, page 8 may be written.
+    reach(&mut node, 0, fault(theirs(5), false));
+    reach(&mut node, 0, got(1, grant(theirs(5), 1, false)));
+    reach(&mut node, 0, fault(theirs(6), false));
+    reach(&mut node, 0, got(1, grant(theirs(6), 1, false)));
+    reach(&mut node, 0, fault(theirs(8), true));
+    reach(&mut node, 0, got(1, grant(theirs(8), 1, true)));
+    for (first, count) in [(0, 1), (1, 2)] {
+        row(&mut node, 0, fault(theirs(first), true), &[asked(first, count)]);
+        reach(&mut node, 0, got(1, grant(theirs(first), count, true)));
+    }
+    row(&mut node, 0, fault(theirs(3), true), &[asked(3, 2), asked(5, 2)]);
+    reach(&mut node, 0, got(1, grant(theirs(3), 2, true)));
+    reach(&mut node, 0, got(1, upgrade(theirs(5), 2)));
+    row(&mut node, 0, fault(theirs(7), true), &[asked(7, 1), asked(9, 4), asked(13, 2)]);
+}
+
+#[test]
+fn a_walk_of_the_home_has_several_ranges_under_way() {
+    let mut home = walking(2, 6, None);
+    for first in (0..16).step_by(2) {
+        reach(&mut home, 0, got(1, request(own(first), 2, true)));
+    }
+    let asked = |first, count| send(1, fetch(own(first), count, false), Body::None);
+    for (first, count) in [(0, 1), (1, 2)] {
+        row(&mut home, 0, fault(own(first), false), &[asked(first, count)]);
+        reach(&mut home, 0, got(1, back(own(first), count, false)));
+    }
+    row(&mut home, 0, fault(own(3), false), &[asked(3, 2), asked(5, 2)]);
+    row(&mut home, 0, got(1, back(own(3), 2, false)), &[install(own(3), 2, false)]);
+    row(&mut home, 0, fault(own(5), false), &[asked(7, 2), asked(9, 2)]);
+    // Who waits for a page ahead finds it good enough when it has come, and then it stays.
+    let resolve = Output::Resolve { page: own(5), writable: false };
+    row(&mut home, 5, got(1, back(own(5), 2, false)), &[install(own(5), 2, false), resolve]);
+    row(&mut home, 5, fault(own(7), false), &[asked(11, 2)]);
+    for first in [7, 9, 11] {
+        reach(&mut home, 5, got(1, back(own(first), 2, false)));
+    }
+    assert!(home.is_idle() && (0..13).all(|index| home.directory(own(index)) == shared([0, 1])));
 }

@@ -4,46 +4,57 @@ use dstd_addr::{Kind, NodeId, PageNo};
 
 use super::engine::PageEngine;
 use super::io::{Body, Output};
-use super::runs::{Run, gather};
+use super::runs::{Run, gather, gather_few};
+use super::stream::Stretch;
 use super::table::{Access, Local, Revoke};
 use super::violation::Violation;
 use crate::limits::WINDOW_PAGES_MAX;
 use crate::{Message, MessageKind};
 
 impl PageEngine {
-    /// Asks `home` for `page`, which is not pending, and perhaps for those that follow it.
+    /// Asks `home` for `page`, which is not pending, and perhaps for those its walk comes to next.
     pub(super) fn ask_home(&mut self, page: PageNo, home: NodeId, access: Access, out: &mut Vec<Output>) {
-        let count = self.window(page, home, access);
-        for offset in 0..u64::from(count) {
-            let entry = self.table.get_mut(page.plus(offset), home);
-            entry.pending = Some(access);
+        let wish = self.wish(page, home, access);
+        self.table.get_mut(page, home).wanted = Some(access);
+        let kind = self.kind(page);
+        if wish.first_is_lowest() {
+            return self.ask_pages(kind, wish, home, access, out);
         }
-        let entry = self.table.get_mut(page, home);
-        entry.asked = count;
-        entry.wanted = Some(access);
-        let message = Message::PageRequest { first: page, count, write: access.writes() };
-        out.push(Output::Send { to: home, message, body: Body::None });
+        // What a thread waits for comes first.
+        let (_, behind) = wish.split(1);
+        self.ask_pages(kind, Stretch::one(page), home, access, out);
+        self.ask_pages(kind, behind, home, access, out);
     }
 
-    /// How many pages to ask for: pages of the same region that are in the same state.
-    fn window(&mut self, first: PageNo, home: NodeId, access: Access) -> u16 {
-        let kind = self.config.layout.kind(first.addr().0);
-        if self.window_max() == 1 || !reads_ahead(kind) {
-            return 1;
-        }
-        let local = self.table.get(first, home).local;
-        let wish = self.streams.advance(first, access, self.window_max());
-        let mut count = 1;
-        while count < wish {
-            let page = first.plus(u64::from(count));
-            let entry = self.table.get(page, home);
-            let alike = entry.local == local && entry.pending.is_none() && entry.revoke.is_none();
-            if !alike || self.config.layout.kind(page.addr().0) != kind {
-                break;
+    /// Asks `home` for those of these pages that are of this `kind` and neither here nor under way.
+    /// One request names pages that are in the same state.
+    pub(super) fn ask_pages(
+        &mut self,
+        kind: Kind,
+        pages: Stretch,
+        home: NodeId,
+        access: Access,
+        out: &mut Vec<Output>,
+    ) {
+        let window = self.reach(home).window;
+        let mut runs: Vec<Run<Local>> = Vec::new();
+        for page in pages.in_order() {
+            if self.kind(page) != kind {
+                continue;
             }
-            count += 1;
+            let entry = self.table.get(page, home);
+            // A page that is about to go is asked for only when a thread needs it.
+            let stays = entry.revoke.is_none() || entry.wanted.is_some();
+            if entry.pending.is_none() && stays && !access.allowed_by(entry.local) {
+                self.table.get_mut(page, home).pending = Some(access);
+                gather_few(&mut runs, page, entry.local, window);
+            }
         }
-        count
+        for Run { first, count, .. } in runs {
+            self.table.get_mut(first, home).asked = count;
+            let message = Message::PageRequest { first, count, write: access.writes() };
+            out.push(Output::Send { to: home, message, body: Body::None });
+        }
     }
 
     pub(super) fn on_grant(

@@ -21,6 +21,7 @@ pub struct Setup {
     pub nodes: u16,
     pub residence_ns: u64,
     pub window_max: u16,
+    pub ahead_max: u16,
     pub copies_max: Option<u32>,
     /// The pages that threads use.
     pub pages: Vec<PageNo>,
@@ -32,7 +33,7 @@ pub struct Setup {
 impl Default for Setup {
     fn default() -> Setup {
         let (pages, programs) = (Vec::new(), Vec::new());
-        Setup { nodes: 2, residence_ns: 0, window_max: 1, copies_max: None, pages, programs }
+        Setup { nodes: 2, residence_ns: 0, window_max: 1, ahead_max: 1, copies_max: None, pages, programs }
     }
 }
 
@@ -75,6 +76,19 @@ pub struct World {
     pub broken: Option<String>,
 }
 
+/// The pages that a walk through `page` may ask for: read-ahead reaches past those that threads
+/// use, in steps from one of them to another.
+fn read_ahead(setup: &Setup, layout: &Layout, page: PageNo) -> impl Iterator<Item = PageNo> {
+    let home = layout.home(page);
+    let alike = setup.pages.iter().filter(|other| layout.home(**other) == home);
+    let step = alike.map(|other| other.0.abs_diff(page.0)).max().unwrap_or(0);
+    let window = u64::from(setup.window_max);
+    let ahead = if setup.ahead_max > 1 { step.max(1) * u64::from(setup.ahead_max) } else { 0 };
+    let most = ahead.max(window);
+    let pages = page.0.saturating_sub(most)..=page.0 + most;
+    pages.map(PageNo).filter(|page| layout.home(*page) == home).collect::<Vec<_>>().into_iter()
+}
+
 impl World {
     pub fn new(setup: &Setup) -> World {
         let layout = Layout::new(setup.nodes, [0..0, 0..0]);
@@ -85,12 +99,12 @@ impl World {
                 layout: layout.clone(),
                 residence_ns: setup.residence_ns,
                 window_max: setup.window_max,
+                ahead_max: setup.ahead_max,
                 copies_max: setup.copies_max,
             })
         };
-        // Read-ahead reaches past the pages that threads use.
-        let ahead = |&page: &PageNo| (0..u64::from(setup.window_max)).map(move |offset| page.plus(offset));
-        let pages: BTreeSet<_> = setup.pages.iter().flat_map(ahead).collect();
+        let pages: BTreeSet<_> =
+            setup.pages.iter().flat_map(|&page| read_ahead(setup, &layout, page)).collect();
         let memory =
             |rank| Memory::new(pages.iter().map(|&page| (page, layout.home(page) == Some(NodeId(rank)))));
         World {

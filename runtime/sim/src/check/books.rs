@@ -100,6 +100,8 @@ impl Books {
         sum.faults_resolved += counters.faults_resolved;
         sum.faults_joined += counters.faults_joined;
         sum.pages_ahead += counters.pages_ahead;
+        sum.asked_ahead += counters.asked_ahead;
+        sum.asked_in_steps += counters.asked_in_steps;
         sum.pages_ungranted += counters.pages_ungranted;
         sum.residence_waits += counters.residence_waits;
         sum.requests_queued += counters.requests_queued;

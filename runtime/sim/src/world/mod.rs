@@ -77,6 +77,8 @@ impl World {
         let residence_ns = rng.pick(&[0, 5_000, 20_000, 50_000]);
         let window_max = rng.pick(&[1, 4, 16]);
         let latency_ns = rng.pick(&[500, 10_000, 30_000]);
+        // A generator of its own: seeds that failed once fail the same way.
+        let ahead_max = Rng::new(seed.rotate_left(32)).pick(&[1, 8, 32]);
         let early_exit = rng.once_in(2);
         let plan = scenario.plan(count, &mut rng);
         // A generator of its own: seeds that failed once fail the same way.
@@ -88,7 +90,8 @@ impl World {
         };
 
         let ranks = || (0..count).map(NodeId);
-        let config = |me| Config { me, layout: layout.clone(), residence_ns, window_max, copies_max };
+        let config =
+            |me| Config { me, layout: layout.clone(), residence_ns, window_max, ahead_max, copies_max };
         let pages = ranks().map(|me| PageEngine::new(config(me))).collect();
         let nodes = ranks().map(|me| Node::new(me, &layout)).collect();
         let shared_layout = Rc::new(layout.clone());
@@ -136,7 +139,7 @@ impl World {
         }
         world.note(|| {
             format!(
-                "{scenario:?} on {count} nodes, residence {residence_ns} ns, window {window_max}, copies {copies_max:?}, latency {latency_ns} ns"
+                "{scenario:?} on {count} nodes, residence {residence_ns} ns, window {window_max} of {ahead_max}, copies {copies_max:?}, latency {latency_ns} ns"
             )
         });
         world
