@@ -41,11 +41,13 @@ pub enum Sabotage {
     ForgeDiscarded,
     /// A discarded page keeps its bytes.
     SkipFresh,
+    /// A request is sent twice: a second one for a page is under way.
+    AskTwice,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Sabotage; 19] = [
+    pub const ALL: [Sabotage; 20] = [
         Sabotage::SkipUnmap,
         Sabotage::ShortRange,
         Sabotage::SkipProtect,
@@ -65,5 +67,6 @@ impl Sabotage {
         Sabotage::EvictSilently,
         Sabotage::ForgeDiscarded,
         Sabotage::SkipFresh,
+        Sabotage::AskTwice,
     ];
 }

@@ -24,6 +24,7 @@ fn expected(sabotage: Sabotage) -> (&'static [Rule], Option<Scenario>) {
         Sabotage::EvictSilently => (&[Rule::Refused, Rule::Stuck], Some(Scenario::Evict)),
         Sabotage::ForgeDiscarded => (&[Rule::SingleWriter], Some(Scenario::Discard)),
         Sabotage::SkipFresh => (&[Rule::Order], Some(Scenario::Discard)),
+        Sabotage::AskTwice => (&[Rule::Refused], Some(Scenario::Steps)),
     }
 }
 

@@ -12,7 +12,7 @@ fn must_pass(seed: u64, options: Options) -> Summary {
 /// A seed proves little where nothing rare happens.
 #[test]
 fn rare_paths_are_taken() {
-    let mut seen = [0; 15];
+    let mut seen = [0; 17];
     let mut sent = [0; MessageKind::ALL.len()];
     for seed in 0..100 {
         let summary = must_pass(seed, Options::default());
@@ -24,6 +24,8 @@ fn rare_paths_are_taken() {
             pages.faults_joined,
             pages.pages_ahead,
             pages.taken_ahead,
+            pages.asked_ahead,
+            pages.asked_in_steps,
             pages.pages_ungranted,
             pages.residence_waits,
             pages.requests_queued,

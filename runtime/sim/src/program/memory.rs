@@ -1,6 +1,6 @@
 //! Scenarios of plain memory and atomics.
 
-use dstd_addr::{GlobalAddr, Layout, PAGE_BYTES};
+use dstd_addr::{GlobalAddr, Layout, NodeId, PAGE_BYTES};
 
 use super::Stage;
 use super::sync::{Barrier, Condvar, Mutex};
@@ -87,6 +87,24 @@ pub(super) fn straddle(stage: &mut Stage<'_>) {
 pub(super) fn sweep(stage: &mut Stage<'_>) {
     let home = stage.any_node();
     let pages = stage.rng.between(8, 60);
+    walks(stage, home, (0..pages).collect());
+}
+
+/// Every page once, by turns of a walk in steps.
+pub(super) fn steps(stage: &mut Stage<'_>) {
+    let home = stage.any_node();
+    let pages = stage.rng.between(8, 60);
+    let step = stage.rng.between(1, 8);
+    let mut order: Vec<u64> = (0..step).flat_map(|from| (from..pages).step_by(step as usize)).collect();
+    if step == 1 || stage.rng.once_in(2) {
+        order.reverse();
+    }
+    walks(stage, home, order);
+}
+
+/// One thread writes all pages in this order, the others read them.
+fn walks(stage: &mut Stage<'_>, home: NodeId, order: Vec<u64>) {
+    let pages = order.len() as u64;
     let start = Layout::heap(home).start + 64 * PAGE_BYTES;
     let crew = stage.crew();
     let barrier = Barrier {
@@ -98,17 +116,18 @@ pub(super) fn sweep(stage: &mut Stage<'_>) {
     };
     let sum: u64 = (1..=pages).sum();
     for (index, node) in crew.into_iter().enumerate() {
+        let order = order.clone();
         stage.thread(node, move |cpu| async move {
             let addr = |page: u64| GlobalAddr(start + page * PAGE_BYTES + 8 * (page % 8));
             for round in 0..3 {
                 if index == round {
-                    for page in 0..pages {
+                    for &page in &order {
                         cpu.store(addr(page), (round as u64 + 1) * (page + 1)).await;
                     }
                 }
                 barrier.wait(&cpu).await;
                 let mut found = 0;
-                for page in 0..pages {
+                for &page in &order {
                     found += cpu.load(addr(page)).await;
                 }
                 // With two threads the last round has no writer.

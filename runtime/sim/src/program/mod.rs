@@ -67,11 +67,13 @@ pub enum Scenario {
     Evict,
     /// Pages are used by all, freed, and used again.
     Discard,
+    /// As `Sweep`, in steps of several pages or backwards.
+    Steps,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Scenario; 12] = [
+    pub const ALL: [Scenario; 13] = [
         Scenario::Random,
         Scenario::FalseSharing,
         Scenario::Sweep,
@@ -84,6 +86,7 @@ impl Scenario {
         Scenario::Bystander,
         Scenario::Evict,
         Scenario::Discard,
+        Scenario::Steps,
     ];
 
     pub(crate) fn plan(self, nodes: u16, rng: &mut Rng) -> Plan {
@@ -101,6 +104,7 @@ impl Scenario {
             Scenario::Bystander => threads::bystander(&mut stage),
             Scenario::Evict => reach::evict(&mut stage),
             Scenario::Discard => reach::discard(&mut stage),
+            Scenario::Steps => memory::steps(&mut stage),
         }
         stage.plan
     }

@@ -216,6 +216,9 @@ impl World {
                     self.forged_and_sent.insert((from, page));
                 }
             }
+            Message::PageRequest { .. } if self.sabotages(Sabotage::AskTwice) => {
+                self.deliver(from, to, envelope.clone());
+            }
             _ => {}
         }
         self.deliver(from, to, envelope);
