@@ -63,8 +63,27 @@ pub(crate) unsafe extern "C" fn syscall(
         // SAFETY: the caller's promise; the words lie in this process's memory.
         return result_of(unsafe { raw::syscall(number, [a, private, c, d, e, f]) });
     }
+    let all = [a, b, c, d, e, f];
+    let args = if number == libc::SYS_futex { of_futex(all) } else { all };
     // SAFETY: the caller's promise.
-    result_of(unsafe { passed::syscall(number, [a, b, c, d, e, f]) })
+    result_of(unsafe { passed::syscall(number, args) })
+}
+
+/// What the kernel looks at of a futex call. The rest is what the caller's registers happened to hold, perhaps an
+/// address where nothing is mapped, and [`passed`] would touch that.
+fn of_futex([word, op, value, time, second, third]: [usize; 6]) -> [usize; 6] {
+    let command = op as c_int & !(libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME);
+    let two_words = matches!(
+        command,
+        libc::FUTEX_REQUEUE
+            | libc::FUTEX_CMP_REQUEUE
+            | libc::FUTEX_WAKE_OP
+            | libc::FUTEX_WAIT_REQUEUE_PI
+            | libc::FUTEX_CMP_REQUEUE_PI
+    );
+    let time = if two_words || waits(op as c_int) { time } else { 0 };
+    // The kernel takes 32 bits of the values.
+    [word, op, value as u32 as usize, time, if two_words { second } else { 0 }, third as u32 as usize]
 }
 
 /// Whether the fourth argument of a futex call is a time.
