@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{self, Permissions};
 use std::io::Read;
+use std::mem;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
@@ -233,7 +234,7 @@ impl Running {
     }
 
     /// Waits for its end, and that no process of the run is left.
-    pub(crate) fn finish(self) -> Ended {
+    pub(crate) fn finish(mut self) -> Ended {
         let rest = self.deadline.saturating_duration_since(Instant::now());
         let Ok(status) = self.ended.recv_timeout(rest) else { self.give_up("did not end in time") };
         // Whoever outlives the launcher has little time left, too.
@@ -249,14 +250,25 @@ impl Running {
             self.give_up("ended, but somebody still holds its output");
         }
         let code = status.code().unwrap_or_else(|| 128 + status.signal().expect("no code, so a signal"));
-        Ended { words: self.words, code, stdout: self.stdout.now(), stderr: self.stderr.now() }
+        Ended {
+            words: mem::take(&mut self.words),
+            code,
+            stdout: self.stdout.now(),
+            stderr: self.stderr.now(),
+        }
     }
 
     fn give_up(&self, what: &str) -> ! {
-        for pid in left(&self.mark) {
-            kill(pid);
-        }
         panic!("{what}: {}\n{}", self.words, outputs(&self.stdout.now(), &self.stderr.now()));
+    }
+}
+
+/// A test that fails leaves no process of its own behind.
+impl Drop for Running {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            left(&self.mark).into_iter().for_each(kill);
+        }
     }
 }
 
