@@ -9,7 +9,7 @@ use crate::verdict::Verdict;
 use crate::{canary, cargo, nightly, tree};
 
 /// In how many orders of its threads each test runs: as many as cores at a time.
-const SEEDS: u64 = 4;
+const SEEDS: u64 = 2;
 /// What runs in them. Its tests are smaller there (`cfg!(miri)`).
 const TESTS: &[&str] = &["-p", "dstd-heap", "-p", "dstd-loom", "--lib", "--test", "heap", "--test", "models"];
 /// The test that makes mistakes.
