@@ -4,12 +4,12 @@
 //! what, when*: who clears the bit of a place, by an exchange, hands its thread work, once; the thread itself clears it
 //! when it has waited long enough. *Why not safe code*: handing over takes no lock, so that the engine can do it.
 
-use core::marker::PhantomData;
+use core::ptr;
 
-use crate::primitive::{AtomicU64, IDLE_PLACES, Ordering};
+use crate::primitive::{AtomicPtr, AtomicU64, IDLE_PLACES, Ordering};
 use crate::wait::Wait;
 
-/// What a place says when work was handed over; its value is a leaked box.
+/// What a place says when work was handed over.
 const HANDED_OVER: u32 = 1;
 
 /// Places where threads wait for work.
@@ -19,7 +19,8 @@ pub(crate) struct Idle<T> {
     taken: AtomicU64,
     /// The places where one waits.
     waiting: AtomicU64,
-    work: PhantomData<T>,
+    /// For each place the leaked box that its thread is to take.
+    work: [AtomicPtr<T>; IDLE_PLACES],
 }
 
 /// One of them, for the thread that has taken it.
@@ -33,7 +34,7 @@ impl<T: Send> Idle<T> {
             places: core::array::from_fn(|_| Wait::new()),
             taken: AtomicU64::new(0),
             waiting: AtomicU64::new(0),
-            work: PhantomData,
+            work: core::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
         }
     }
 
@@ -41,8 +42,9 @@ impl<T: Send> Idle<T> {
     pub(crate) fn hand_over(&self, work: T) -> Result<(), T> {
         // Acquire: pairs with the release in `next`, before which the place was armed.
         let Some(place) = clear_lowest(&self.waiting) else { return Err(work) };
-        let work = Box::into_raw(Box::new(work)).expose_provenance();
-        self.places[place].set(HANDED_OVER, work as u64);
+        self.work[place].store(Box::into_raw(Box::new(work)), Ordering::Relaxed);
+        // Orders the box, too.
+        self.places[place].set(HANDED_OVER, 0);
         Ok(())
     }
 
@@ -60,7 +62,7 @@ impl<T: Send> Idle<T> {
     /// The next work for the thread at `place`. `wait` waits until the state is no longer [`Wait::PENDING`], or as long as
     /// it likes; in the latter case there may be none.
     pub(crate) fn next(&self, place: &Place, wait: impl FnOnce(&Wait)) -> Option<T> {
-        let (bit, place) = (1 << place.0, &self.places[place.0]);
+        let (bit, work, place) = (1 << place.0, &self.work[place.0], &self.places[place.0]);
         place.arm();
         // Release: pairs with the acquire in `clear_lowest`.
         self.waiting.fetch_or(bit, Ordering::Release);
@@ -72,7 +74,7 @@ impl<T: Send> Idle<T> {
             // Somebody has just chosen this thread.
             place.wait_while(Wait::PENDING, None);
         }
-        let work = core::ptr::with_exposed_provenance_mut::<T>(place.value() as usize);
+        let work = work.load(Ordering::Relaxed);
         // SAFETY: SHIP-2: who cleared this place's bit has leaked the box for this thread, which takes it once: the place is
         // armed again before the bit is set again. `Wait` orders the box before its state.
         Some(*unsafe { Box::from_raw(work) })
