@@ -5,8 +5,8 @@
 //!
 //! With `medians ROUNDS` it prints a line for each transport, for `cargo xtask modes`: its name, and the medians of a
 //! small frame there and back and of a small one there and 4 KiB back, at the pace of a node's engine.
-//! With `bandwidth ROUNDS` it prints, for `cargo xtask bench page`, its name and the MiB/s of bodies of 256 KiB, a
-//! window of pages, of which a few are asked for at a time.
+
+mod common;
 
 use std::error::Error;
 use std::fmt::Write;
@@ -18,8 +18,10 @@ use std::time::Instant;
 use dstd_addr::NodeId;
 use dstd_transport::shm::{LinkEnd, Shm, Sizes};
 use dstd_transport::tcp::Tcp;
-use dstd_transport::wait::{Cores, Idle, SPIN_NS_DEFAULT, Waiter};
-use dstd_transport::{Event, HEADER_BYTES, Header, Outbox, Transport, set_body_bytes};
+use dstd_transport::wait::{Cores, SPIN_NS_DEFAULT, Waiter};
+use dstd_transport::{Event, Transport};
+
+use common::{header, step};
 
 const ZERO: NodeId = NodeId(0);
 const ONE: NodeId = NodeId(1);
@@ -31,16 +33,11 @@ const TURNS: usize = 10;
 const SMALL: usize = 8;
 /// A page.
 const PAGE: usize = 4 << 10;
-/// The pages of the largest window.
-const WINDOW: usize = 64 * PAGE;
-/// How many windows are asked for before the first has come.
-const WINDOWS_AHEAD: usize = 4;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["medians", rounds] => medians(rounds.parse()?),
-        ["bandwidth", rounds] => bandwidth(rounds.parse()?),
         [rounds] => table(rounds.parse()?),
         _ => table(20_000),
     }
@@ -63,56 +60,6 @@ fn medians(rounds: usize) -> Result<(), Box<dyn Error>> {
     }
     println!("{}", lines.join("\n"));
     Ok(())
-}
-
-fn bandwidth(rounds: usize) -> Result<(), Box<dyn Error>> {
-    let (mut tcp, mut shm) = (tcp()?, shm()?);
-    let mut speeds = [Vec::new(), Vec::new()];
-    for _ in 0..TURNS {
-        speeds[0].push(flow(&mut tcp, rounds / TURNS)?);
-        speeds[1].push(flow(&mut shm, rounds / TURNS)?);
-    }
-    for (name, mut speeds) in ["tcp", "shm"].into_iter().zip(speeds) {
-        speeds.sort_by(f64::total_cmp);
-        println!("{name}\t{}", speeds[speeds.len() / 2]);
-    }
-    Ok(())
-}
-
-/// MiB/s of `rounds` windows from node 1 to node 0.
-fn flow<T: Transport + Send>((here, there): &mut (T, T), rounds: usize) -> Result<f64, Box<dyn Error>> {
-    let (question, answer) = (header(0)?, header(WINDOW)?);
-    let answered = vec![7; WINDOW];
-    thread::scope(|scope| {
-        scope.spawn(move || {
-            let mut waiter = Waiter::new(SPIN_NS_DEFAULT, Cores::Shared);
-            let mut back = 0;
-            let mut waiting = 0;
-            while back < rounds || waiting > 0 {
-                waiting = step(there, &mut waiter, &mut |out, event| {
-                    if let Event::Frame { from, .. } = event {
-                        out.send(from, &answer, &[IoSlice::new(&answered)])
-                            .expect("node 0 waits for the answer");
-                        back += 1;
-                    }
-                });
-            }
-        });
-        let mut waiter = Waiter::new(SPIN_NS_DEFAULT, Cores::Shared);
-        let start = Instant::now();
-        let (mut asked, mut back) = (0, 0);
-        while back < rounds {
-            while asked < rounds.min(back + WINDOWS_AHEAD) {
-                here.send(ONE, &question, &[IoSlice::new(&[])])?;
-                asked += 1;
-            }
-            here.flush();
-            step(here, &mut waiter, &mut |_, event| {
-                back += usize::from(matches!(event, Event::Frame { .. }))
-            });
-        }
-        Ok((rounds * WINDOW) as f64 / f64::from(1 << 20) / start.elapsed().as_secs_f64())
-    })
 }
 
 fn table(rounds: usize) -> Result<(), Box<dyn Error>> {
@@ -161,12 +108,6 @@ struct Pace {
     cores: Cores,
 }
 
-fn header(len: usize) -> Result<Header, Box<dyn Error>> {
-    let mut header = [0; HEADER_BYTES];
-    set_body_bytes(&mut header, u32::try_from(len)?);
-    Ok(header)
-}
-
 /// Adds the times of `rounds` frames of so many bytes there, each answered by one of so many back.
 fn measure<T: Transport + Send>(
     (here, there): &mut (T, T),
@@ -175,7 +116,7 @@ fn measure<T: Transport + Send>(
     pace: Pace,
     us: &mut Vec<f64>,
 ) -> Result<(), Box<dyn Error>> {
-    let (question, answer) = (header(there_len)?, header(back_len)?);
+    let (question, answer) = (header(there_len), header(back_len));
     let (asked, answered) = (vec![7; there_len], vec![7; back_len]);
     thread::scope(|scope| {
         scope.spawn(move || {
@@ -205,22 +146,4 @@ fn measure<T: Transport + Send>(
         }
         Ok(())
     })
-}
-
-/// One round of an engine loop; returns the bytes that still wait to be written.
-fn step<T: Transport>(
-    node: &mut T,
-    waiter: &mut Waiter,
-    sink: &mut dyn FnMut(&mut dyn Outbox, Event<'_>),
-) -> usize {
-    let events = node.poll(sink);
-    let waiting = node.flush();
-    if events > 0 {
-        waiter.active();
-    } else if waiter.idle() == Idle::Sleep {
-        let mut fds = Vec::new();
-        node.fds(&mut fds);
-        waiter.sleep(&mut fds, None).expect("the descriptors are open");
-    }
-    waiting
 }

@@ -36,7 +36,6 @@ mod miri;
 mod modes;
 mod nightly;
 mod package;
-mod pages;
 mod processes;
 mod row;
 mod sanitize;

@@ -2,7 +2,7 @@
 //!
 //! | part | rows | beside |
 //! |---|---|---|
-//! | `walks` | bulk through pages of another node | the bare transport |
+//! | `walks` | bulk through pages of another node | the same bytes over the bare transport |
 //! | `faults` | a fault of 4 KiB | a bare userfaultfd fault and a round trip of the bare transport |
 //! | `threads` | spawn and join, `place::call` | std, a round trip |
 //! | `locks` | a std mutex between nodes, an instruction over two contended pages | the residence and round trips |
@@ -19,9 +19,9 @@ mod programs;
 mod samples;
 mod single;
 mod threads;
+mod walks;
 
 use crate::arguments::Arguments;
-use crate::pages;
 use crate::row::Row;
 use crate::verdict::{Verdict, cannot};
 use programs::Programs;
@@ -30,6 +30,7 @@ use programs::Programs;
 type Part = fn(&Programs, u64, &mut Vec<Row>) -> Verdict;
 
 const PARTS: &[(&str, Part)] = &[
+    ("walks", walks::run),
     ("faults", faults::run),
     ("threads", threads::run),
     ("locks", locks::run),
@@ -41,16 +42,10 @@ const SAMPLES: u64 = 15;
 /// Measures the part that was asked for, or all.
 pub(crate) fn run(arguments: &Arguments, rows: &mut Vec<Row>) -> Verdict {
     let wanted = arguments.part.as_deref();
-    let is_wanted = |name| wanted.is_none_or(|wanted| wanted == name);
-    if is_wanted("walks") {
-        pages::run(arguments, rows)?;
-    }
+    let is_wanted = |name: &str| wanted.is_none_or(|wanted| wanted == name);
     let parts: Vec<_> = PARTS.iter().filter(|(name, _)| is_wanted(name)).collect();
     if parts.is_empty() {
-        return match wanted {
-            Some("walks") => Ok(()),
-            other => cannot(format!("bench page has no part {}", other.unwrap_or_default())),
-        };
+        return cannot(format!("bench page has no part {}", wanted.unwrap_or_default()));
     }
     let programs = Programs::build()?;
     for (_, part) in parts {

@@ -67,12 +67,23 @@ impl Programs {
 
     /// The round trips of a bare transport between two processes, for each of [`TRANSPORTS`].
     pub(super) fn round_trips(&self) -> Verdict<[RoundTrips; 2]> {
-        let lines = numbers(Command::new(self.bin.join("examples/round_trip")).arg(ROUNDS))?;
-        let of = |transport| match lines.iter().find(|(name, _)| name == transport) {
-            Some((_, numbers)) if numbers.len() == 2 => {
-                Ok(RoundTrips { small: numbers[0], page: numbers[1] })
+        Ok(self.round_trip(ROUNDS)?.map(|[small, page]| RoundTrips { small, page }))
+    }
+
+    /// What a bare transport between two processes carries, in MiB/s, for each of [`TRANSPORTS`].
+    pub(super) fn bandwidths(&self) -> Verdict<[f64; 2]> {
+        Ok(self.round_trip("bandwidth")?.map(|[speed]| speed))
+    }
+
+    /// What `round_trip` prints for each of [`TRANSPORTS`].
+    fn round_trip<const N: usize>(&self, word: &str) -> Verdict<[[f64; N]; 2]> {
+        let lines = numbers(Command::new(self.bin.join("examples/round_trip")).arg(word))?;
+        let of = |transport| {
+            let line = lines.iter().find(|(name, _)| name == transport);
+            match line.and_then(|(_, numbers)| numbers[..].try_into().ok()) {
+                Some(numbers) => Ok(numbers),
+                None => fail(format!("round_trip {word} has no line for {transport}")),
             }
-            _ => fail(format!("round_trip has no line for {transport}")),
         };
         Ok([of(TRANSPORTS[0])?, of(TRANSPORTS[1])?])
     }
