@@ -4,6 +4,9 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a measurement that meets an error has failed and may panic")]
 
+#[path = "contended.rs"]
+mod contended;
+
 use std::fs::{File, read_to_string};
 use std::hint::black_box;
 use std::mem::offset_of;
@@ -15,15 +18,11 @@ use dstd::sync::atomic::{AtomicBool, Ordering};
 use dstd::thread;
 use dstd_control::stats::Stats;
 
+use contended::{Apart, Pages, hammer};
+
 const INSTRUCTIONS: u64 = 2_000;
 /// Between two instructions, so that the other nodes get both pages back.
 const APART: Duration = Duration::from_micros(200);
-
-#[repr(align(4096))]
-struct Pages([u8; 8_192]);
-
-#[repr(align(4096))]
-struct Apart(AtomicBool);
 
 fn main() {
     let nodes: Vec<NodeId> = place::nodes().collect();
@@ -66,15 +65,6 @@ fn straddle(middle: &mut [u8], done: &AtomicBool) -> Vec<u64> {
     let transfers = (1..=INSTRUCTIONS).map(one).collect();
     done.store(true, Ordering::SeqCst);
     transfers
-}
-
-fn hammer(bytes: &mut [u8], done: &AtomicBool) {
-    let mut turn = 0_u8;
-    while !done.load(Ordering::Relaxed) {
-        turn = turn.wrapping_add(1);
-        black_box(&mut *bytes).fill(turn);
-    }
-    assert!(bytes.iter().all(|byte| *byte == turn));
 }
 
 /// What the runtime of this node counts, in the memory that it shares with the launcher.

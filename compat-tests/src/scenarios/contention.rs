@@ -6,6 +6,7 @@ use dstd::thread;
 use std::hint::black_box;
 
 use crate::cluster;
+use crate::contended::{Apart, Pages, hammer};
 
 /// Neighbouring counters on one page, one for each node: all of them get on.
 pub(crate) fn false_sharing() -> String {
@@ -30,12 +31,6 @@ pub(crate) fn false_sharing() -> String {
     assert!(counters.iter().all(|counter| counter.load(Ordering::Relaxed) == TIMES));
     format!("{TIMES} each")
 }
-
-#[repr(align(4096))]
-struct Pages([u8; 8_192]);
-
-#[repr(align(4096))]
-struct Apart(AtomicBool);
 
 /// One node writes over the boundary of two pages that other nodes keep writing to: instructions
 /// that need both pages get through.
@@ -62,15 +57,6 @@ pub(crate) fn two_pages() -> String {
     });
     assert_eq!(pages.0[4_088..4_104], [TIMES; 16]);
     format!("{TIMES} writes")
-}
-
-fn hammer(bytes: &mut [u8], done: &AtomicBool) {
-    let mut turn = 0_u8;
-    while !done.load(Ordering::Relaxed) {
-        turn = turn.wrapping_add(1);
-        black_box(&mut *bytes).fill(turn);
-    }
-    assert!(bytes.iter().all(|byte| *byte == turn));
 }
 
 /// Two counters that different nodes count up on different lines, and nothing else on their page.

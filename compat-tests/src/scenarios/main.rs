@@ -13,6 +13,8 @@ mod c_library;
 mod channels;
 mod cluster;
 mod connections;
+#[path = "../contended.rs"]
+mod contended;
 mod contention;
 mod descriptors;
 mod drops;
