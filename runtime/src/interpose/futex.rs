@@ -89,7 +89,7 @@ fn of_futex([word, op, value, time, second, third]: [usize; 6]) -> [usize; 6] {
 /// Whether the fourth argument of a futex call is a time.
 fn waits(op: c_int) -> bool {
     let command = op & !(libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME);
-    matches!(command, libc::FUTEX_WAIT | libc::FUTEX_WAIT_BITSET | libc::FUTEX_LOCK_PI)
+    matches!(command, libc::FUTEX_WAIT | libc::FUTEX_WAIT_BITSET | libc::FUTEX_LOCK_PI | libc::FUTEX_LOCK_PI2)
 }
 
 fn result_of(result: isize) -> c_long {
@@ -220,4 +220,48 @@ fn wake(context: &'static Context, record: &'static Record, word: usize, count: 
         wait.wait_while(crate::record::Wait::PENDING, None);
         wait.value() as isize
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_gets_what_it_looks_at() {
+        const GIVEN: [usize; 6] = [1, 0, 3, 4, 5, 6];
+        let left = |command: c_int| {
+            let mut call = GIVEN;
+            call[1] = (command | libc::FUTEX_PRIVATE_FLAG) as usize;
+            let of = of_futex(call);
+            assert_eq!([of[0], of[1], of[2], of[5]], [1, call[1], 3, 6]);
+            [of[3], of[4]]
+        };
+        for one_word in
+            [libc::FUTEX_WAKE, libc::FUTEX_WAKE_BITSET, libc::FUTEX_UNLOCK_PI, libc::FUTEX_TRYLOCK_PI]
+        {
+            assert_eq!(left(one_word), [0, 0], "of {one_word}");
+        }
+        for timed in [libc::FUTEX_WAIT, libc::FUTEX_WAIT_BITSET, libc::FUTEX_LOCK_PI, libc::FUTEX_LOCK_PI2] {
+            assert_eq!(left(timed), [4, 0], "of {timed}");
+            assert_eq!(left(timed | libc::FUTEX_CLOCK_REALTIME), [4, 0], "of {timed}");
+        }
+        for two_words in [
+            libc::FUTEX_REQUEUE,
+            libc::FUTEX_CMP_REQUEUE,
+            libc::FUTEX_WAKE_OP,
+            libc::FUTEX_WAIT_REQUEUE_PI,
+            libc::FUTEX_CMP_REQUEUE_PI,
+        ] {
+            assert_eq!(left(two_words), [4, 5], "of {two_words}");
+        }
+    }
+
+    #[test]
+    fn values_have_32_bits() {
+        let wild = usize::MAX;
+        assert_eq!(
+            of_futex([1, libc::FUTEX_WAKE as usize, wild, wild, wild, wild]),
+            [1, libc::FUTEX_WAKE as usize, u32::MAX as usize, 0, 0, u32::MAX as usize]
+        );
+    }
 }
