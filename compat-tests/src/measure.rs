@@ -6,6 +6,8 @@
 
 #[path = "measure/locks.rs"]
 mod locks;
+#[path = "measure/pages.rs"]
+mod pages;
 #[path = "measure/single.rs"]
 mod single;
 
@@ -22,52 +24,43 @@ use dstd::sync::atomic::{AtomicU64, Ordering};
 use dstd::thread;
 
 const ROUNDS: usize = 200;
-const PAGE_WORDS: usize = 4_096 / 8;
-/// A random order of pages keeps read-ahead from helping: this step meets all of a power of two.
-const STRIDE: usize = 1_237;
-const PAGES: usize = 1_024;
+/// Words of a large buffer, and of a smaller one.
+const STREAM_WORDS: usize = (256 << 20) / 8;
+const SEQUENTIAL_WORDS: usize = (64 << 20) / 8;
 
 /// A word, what it is called in the results, and how it is measured with another node.
 type Operation = (&'static str, &'static str, fn(NodeId) -> Vec<f64>);
 
 const OPERATIONS: &[Operation] = &[
-    ("spawn", "spawn and join", |last| repeat(|| place::spawn_on(last, || ()).join().unwrap())),
-    ("call", "call", |last| repeat(|| place::call(last, || ()))),
-    ("read", "read a page of another node", |last| {
-        let pages = place::call(last, || vec![1_u64; PAGES * PAGE_WORDS]);
-        touch(|at| assert_eq!(black_box(&pages)[at], 1))
+    ("spawn", "spawn and join", |last| {
+        repeat_on(last, || place::spawn_on(last, place::here).join().unwrap())
     }),
-    ("write", "write a page of another node", |last| {
-        let mut pages = place::call(last, || vec![1_u64; PAGES * PAGE_WORDS]);
-        touch(|at| pages[at] = black_box(2))
-    }),
+    ("call", "call", |last| repeat_on(last, || place::call(last, place::here))),
+    ("read", "read a page of another node", |last| pages::touch(last, pages::made_there)),
+    ("write", "write a page of another node", |last| pages::overwrite_words(last, pages::made_there)),
     ("atomic", "hand an atomic back and forth", ping_pong),
     ("handover", "hand a mutex to a thread that waits for it", locks::hand_over),
     ("alternate", "alternate through a mutex", locks::alternate),
     ("mutex", "lock and unlock a mutex of another node, per 1000", locks::alone),
     ("mutex_shared", "lock and unlock a contended mutex, per 1000", locks::shared),
-    ("sequential", "read 64 MiB in order, per page", sequential),
-    ("stream", "read 256 MiB of another node", |last| {
-        streams(last, |words| {
-            assert_eq!(words.iter().sum::<u64>(), STREAM_WORDS as u64);
-        })
+    ("sequential", "read 64 MiB in order, per page", |last| {
+        let times = pages::read(last, SEQUENTIAL_WORDS, pages::made_there);
+        times.into_iter().map(|time| time / (SEQUENTIAL_WORDS / pages::PAGE_WORDS) as f64).collect()
     }),
+    ("stream", "read 256 MiB of another node", |last| pages::read(last, STREAM_WORDS, pages::made_there)),
     ("write_stream", "overwrite 256 MiB of another node", |last| {
-        streams(last, |words| words.fill(black_box(2)))
+        pages::overwrite(last, STREAM_WORDS, pages::made_there)
     }),
     ("home_stream", "read 256 MiB that another node overwrote", |last| {
-        home_streams(last, |words| assert_eq!(words.iter().sum::<u64>(), 2 * STREAM_WORDS as u64))
+        pages::read(last, STREAM_WORDS, pages::overwritten_there)
     }),
     ("home_write_stream", "overwrite 256 MiB that another node overwrote", |last| {
-        home_streams(last, |words| words.fill(black_box(3)))
+        pages::overwrite(last, STREAM_WORDS, pages::overwritten_there)
     }),
     ("fork", "run a command that is forked", |_| forked(0)),
     ("fork", "run a command that is forked, 100 MiB in use", |_| forked(100 << 20)),
-    ("alloc", "allocate and free 64 bytes", |_| repeat_quick(|| drop(black_box(Box::new([0_u64; 8]))))),
-    ("alloc", "allocate and free 4 KiB", |_| {
-        repeat_quick(|| drop(black_box(Vec::<u8>::with_capacity(4_096))))
-    }),
-    ("alloc", "allocate a box in a list of 1000, and free it", |_| lists()),
+    ("blocks", "allocate and free 4 KiB", |_| blocks()),
+    ("blocks", "allocate a box in a list of 1000, and free it", |_| lists()),
     ("file", "write a byte to a file", |last| writes(last, 1)),
     ("file", "write 64 KiB to a file", |last| writes(last, 64 << 10)),
     ("file", "write 1 MiB to a file", |last| writes(last, 1 << 20)),
@@ -80,13 +73,9 @@ const OPERATIONS: &[Operation] = &[
 
 /// What takes three nodes: pages whose home is the second one, with the last one as their owner.
 const OF_THIRDS: &[Operation] = &[
-    ("third_read", "read a page that a third node wrote", |last| {
-        let pages = of_a_third(last);
-        touch(|at| assert_eq!(black_box(&pages)[at], 2))
-    }),
+    ("third_read", "read a page that a third node wrote", |last| pages::touch(last, pages::made_at_second)),
     ("third_write", "write a page that a third node wrote", |last| {
-        let mut pages = of_a_third(last);
-        touch(|at| pages[at] = black_box(3))
+        pages::overwrite_words(last, pages::made_at_second)
     }),
 ];
 
@@ -110,16 +99,20 @@ fn writes(node: NodeId, len: usize) -> Vec<f64> {
     let path = std::env::temp_dir().join(format!("dstd-measure-{}", std::process::id()));
     let file = {
         let path = path.clone();
-        place::call(node, move || File::options().write(true).create_new(true).open(path).unwrap())
+        place::call(node, move || File::options().read(true).write(true).create_new(true).open(path).unwrap())
     };
     std::fs::remove_file(path).unwrap();
     let mut bytes = vec![0_u8; len];
-    repeat(|| {
+    let times = repeat(|| {
         // As a program would: what is written has just been made here.
         let next = bytes[0].wrapping_add(1);
         bytes.fill(next);
         file.write_all_at(&bytes, 0).unwrap();
-    })
+    });
+    let mut written = vec![0; len];
+    file.read_exact_at(&mut written, 0).unwrap();
+    assert_eq!(written, [ROUNDS as u8].repeat(len));
+    times
 }
 
 /// Runs a program with a user id, which std forks for, while the heap has so many bytes.
@@ -139,33 +132,29 @@ fn repeat(mut operation: impl FnMut()) -> Vec<f64> {
     (0..ROUNDS).map(|_| timed(&mut operation)).collect()
 }
 
-/// Times operations that are shorter than looking at the clock.
-fn repeat_quick(mut operation: impl FnMut()) -> Vec<f64> {
-    let mut round = || (0..QUICK).for_each(|_| operation());
-    repeat(&mut round).into_iter().map(|time| time / QUICK as f64).collect()
+/// Times operations that say on which node they ran: this one.
+fn repeat_on(node: NodeId, mut operation: impl FnMut() -> NodeId) -> Vec<f64> {
+    let round = |_| {
+        let mut ran_on = None;
+        let time = timed(|| ran_on = Some(operation()));
+        assert_eq!(ran_on, Some(node));
+        time
+    };
+    (0..ROUNDS).map(round).collect()
 }
 
-const QUICK: usize = 10_000;
+/// Blocks of a page, each freed at once; per block.
+fn blocks() -> Vec<f64> {
+    const BLOCKS: usize = 10_000;
+    let mut round = || (0..BLOCKS).for_each(|_| drop(black_box(Vec::<u8>::with_capacity(4_096))));
+    // Each is shorter than looking at the clock.
+    repeat(&mut round).into_iter().map(|time| time / BLOCKS as f64).collect()
+}
 
 /// Boxes that live together for a while; per box.
 fn lists() -> Vec<f64> {
     let mut round = || drop(black_box((0..1_000_u64).map(Box::new).collect::<Vec<Box<u64>>>()));
     repeat(&mut round).into_iter().map(|time| time / 1e3).collect()
-}
-
-/// Times the first access to each page, in an order that is not sequential.
-fn touch(mut access: impl FnMut(usize)) -> Vec<f64> {
-    (0..PAGES).map(|i| timed(|| access(i * STRIDE % PAGES * PAGE_WORDS))).collect()
-}
-
-/// Pages of the second node that `owner` has written.
-fn of_a_third(owner: NodeId) -> Vec<u64> {
-    let home = place::nodes().nth(1).expect("there are three nodes");
-    let mut pages = place::call(home, || vec![0_u64; PAGES * PAGE_WORDS]);
-    place::call(owner, move || {
-        pages.fill(2);
-        pages
-    })
 }
 
 fn timed(operation: impl FnOnce()) -> f64 {
@@ -200,44 +189,6 @@ fn ping_pong(other: NodeId) -> Vec<f64> {
     let rounds = rounds.collect();
     partner.join().unwrap();
     rounds
-}
-
-/// Goes through a large buffer that the other node has just written.
-fn streams(node: NodeId, walk: fn(&mut [u64])) -> Vec<f64> {
-    let round = || {
-        let mut words = place::call(node, || vec![1_u64; STREAM_WORDS]);
-        timed(|| walk(black_box(&mut words)))
-    };
-    (0..STREAMS).map(|_| round()).collect()
-}
-
-/// Goes through a large buffer of this node that the other one has just written.
-fn home_streams(node: NodeId, walk: fn(&mut [u64])) -> Vec<f64> {
-    let round = || {
-        let mut words = vec![1_u64; STREAM_WORDS];
-        words = place::call(node, move || {
-            words.fill(2);
-            words
-        });
-        timed(|| walk(black_box(&mut words)))
-    };
-    (0..STREAMS).map(|_| round()).collect()
-}
-
-const STREAM_WORDS: usize = (256 << 20) / 8;
-const STREAMS: usize = 3;
-
-/// Reads a large buffer from front to back; per page.
-fn sequential(node: NodeId) -> Vec<f64> {
-    const BYTES: usize = 64 << 20;
-    let rounds = (0..3).map(|round| {
-        let words = place::call(node, move || vec![round; BYTES / 8]);
-        let mut sum = 0;
-        let time = timed(|| sum = words.iter().sum::<u64>());
-        assert_eq!(sum, round * (BYTES / 8) as u64);
-        time / (BYTES / 4_096) as f64
-    });
-    rounds.collect()
 }
 
 fn report(name: &str, mut results: Vec<f64>) {
