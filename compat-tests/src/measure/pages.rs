@@ -5,12 +5,11 @@ use std::hint::black_box;
 use dstd::place::{self, NodeId};
 use dstd::sync::atomic::{AtomicU64, Ordering};
 
+use crate::single::Numbers;
 use crate::timed;
 
 /// Words of a page.
 pub(crate) const PAGE_WORDS: usize = 4_096 / 8;
-/// A random order of pages keeps read-ahead from helping: this step meets all of a power of two.
-const STRIDE: usize = 1_237;
 const PAGES: usize = 1_024;
 const ROUNDS: usize = 3;
 
@@ -94,9 +93,12 @@ pub(crate) fn overwrite_words(other: NodeId, make: Maker) -> Vec<f64> {
     times
 }
 
-/// Times the first access to each page, in an order that is not sequential.
+/// Times the first access to each page, in an order that no read-ahead foretells: not even equal steps.
 fn first_accesses(mut access: impl FnMut(usize)) -> Vec<f64> {
-    (0..PAGES).map(|i| timed(|| access(i * STRIDE % PAGES * PAGE_WORDS))).collect()
+    let mut order: Vec<usize> = (0..PAGES).collect();
+    let mut numbers = Numbers::new();
+    (1..PAGES).for_each(|at| order.swap(at, numbers.below(at + 1)));
+    order.into_iter().map(|page| timed(|| access(page * PAGE_WORDS))).collect()
 }
 
 /// Reads a large buffer from front to back.

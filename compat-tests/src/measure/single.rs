@@ -14,10 +14,10 @@ use crate::timed;
 const RUNS: usize = 5;
 
 /// Numbers in no order, the same in every run.
-struct Numbers(u64);
+pub(crate) struct Numbers(u64);
 
 impl Numbers {
-    fn new() -> Numbers {
+    pub(crate) fn new() -> Numbers {
         Numbers(0x9e37_79b9_7f4a_7c15)
     }
 
@@ -29,7 +29,7 @@ impl Numbers {
         self.0
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound as u64) as usize
     }
 }
