@@ -1,15 +1,12 @@
 //! Round trips between two threads that spin and then sleep, over loopback TCP and over shared
 //! memory by turns, so that both see the same machine.
 //!
-//! `cargo run --release -p dstd-transport --example ping_pong [ROUNDS]`
-//!
-//! With `medians ROUNDS` it prints a line for each transport, for `cargo xtask modes`: its name, and the medians of a
-//! small frame there and back and of a small one there and 4 KiB back, at the pace of a node's engine.
+//! `cargo run --release -p dstd-transport --example ping_pong [ROUNDS]` prints a table by length and by time of
+//! spinning. What two nodes pay, `round_trip` measures.
 
 mod common;
 
 use std::error::Error;
-use std::fmt::Write;
 use std::io::IoSlice;
 use std::net::{TcpListener, TcpStream};
 use std::thread;
@@ -29,37 +26,13 @@ const ONE: NodeId = NodeId(1);
 /// How often the transports take turns.
 const TURNS: usize = 10;
 
-/// A message without a body of its own.
-const SMALL: usize = 8;
-/// A page.
-const PAGE: usize = 4 << 10;
-
 fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["medians", rounds] => medians(rounds.parse()?),
         [rounds] => table(rounds.parse()?),
-        _ => table(20_000),
+        [] => table(20_000),
+        _ => Err("usage: ping_pong [ROUNDS]".into()),
     }
-}
-
-fn medians(rounds: usize) -> Result<(), Box<dyn Error>> {
-    let (mut tcp, mut shm) = (tcp()?, shm()?);
-    let mut lines = ["tcp", "shm"].map(str::to_owned);
-    for back in [SMALL, PAGE] {
-        let pace = Pace { spin_ns: SPIN_NS_DEFAULT, cores: Cores::Shared };
-        let mut us = [Vec::new(), Vec::new()];
-        for _ in 0..TURNS {
-            measure(&mut tcp, rounds / TURNS, (SMALL, back), pace, &mut us[0])?;
-            measure(&mut shm, rounds / TURNS, (SMALL, back), pace, &mut us[1])?;
-        }
-        for (line, us) in lines.iter_mut().zip(&mut us) {
-            us.sort_by(f64::total_cmp);
-            write!(line, "\t{}", us[us.len() / 2])?;
-        }
-    }
-    println!("{}", lines.join("\n"));
-    Ok(())
 }
 
 fn table(rounds: usize) -> Result<(), Box<dyn Error>> {
@@ -73,9 +46,8 @@ fn table(rounds: usize) -> Result<(), Box<dyn Error>> {
             let (mut tcp, mut shm) = (tcp()?, shm()?);
             let (mut tcp_us, mut shm_us) = (Vec::new(), Vec::new());
             for _ in 0..TURNS {
-                let pace = Pace { spin_ns, cores: Cores::Enough };
-                measure(&mut tcp, rounds / TURNS, (len, len), pace, &mut tcp_us)?;
-                measure(&mut shm, rounds / TURNS, (len, len), pace, &mut shm_us)?;
+                measure(&mut tcp, rounds / TURNS, len, spin_ns, &mut tcp_us)?;
+                measure(&mut shm, rounds / TURNS, len, spin_ns, &mut shm_us)?;
             }
             print!("{:>8} {len:>8}", spin_ns / 1000);
             for us in [&mut tcp_us, &mut shm_us] {
@@ -101,42 +73,33 @@ fn shm() -> Result<(Shm, Shm), Box<dyn Error>> {
     Ok((Shm::new(ZERO, vec![None, Some(here)])?, Shm::new(ONE, vec![Some(there), None])?))
 }
 
-/// How a node waits.
-#[derive(Clone, Copy)]
-struct Pace {
-    spin_ns: u64,
-    cores: Cores,
-}
-
-/// Adds the times of `rounds` frames of so many bytes there, each answered by one of so many back.
+/// Adds the times of `rounds` frames of so many bytes, each answered by one of as many.
 fn measure<T: Transport + Send>(
     (here, there): &mut (T, T),
     rounds: usize,
-    (there_len, back_len): (usize, usize),
-    pace: Pace,
+    len: usize,
+    spin_ns: u64,
     us: &mut Vec<f64>,
 ) -> Result<(), Box<dyn Error>> {
-    let (question, answer) = (header(there_len), header(back_len));
-    let (asked, answered) = (vec![7; there_len], vec![7; back_len]);
+    let (header, body) = (header(len), vec![7; len]);
     thread::scope(|scope| {
-        scope.spawn(move || {
-            let mut waiter = Waiter::new(pace.spin_ns, pace.cores);
+        scope.spawn(|| {
+            let mut waiter = Waiter::new(spin_ns, Cores::Enough);
             let mut back = 0;
             let mut waiting = 0;
             while back < rounds || waiting > 0 {
                 waiting = step(there, &mut waiter, &mut |out, event| {
                     if let Event::Frame { from, .. } = event {
-                        out.send(from, &answer, &[IoSlice::new(&answered)])
-                            .expect("node 0 waits for the answer");
+                        out.send(from, &header, &[IoSlice::new(&body)]).expect("node 0 waits for the answer");
                         back += 1;
                     }
                 });
             }
         });
-        let mut waiter = Waiter::new(pace.spin_ns, pace.cores);
+        let mut waiter = Waiter::new(spin_ns, Cores::Enough);
         for _ in 0..rounds {
             let start = Instant::now();
-            here.send(ONE, &question, &[IoSlice::new(&asked)])?;
+            here.send(ONE, &header, &[IoSlice::new(&body)])?;
             here.flush();
             let mut back = false;
             while !back {

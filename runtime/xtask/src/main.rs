@@ -37,6 +37,7 @@ mod modes;
 mod nightly;
 mod package;
 mod processes;
+mod programs;
 mod row;
 mod sanitize;
 mod sim;

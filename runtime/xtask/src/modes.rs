@@ -3,17 +3,13 @@
 //! One sample is the median of what one run of the programs measures (200 spawns, 1024 pages, 2000 round trips). The runs of
 //! all modes take turns, so that what else the machine does meets all of them.
 
-use std::process::Command;
-
 use crate::arguments::Arguments;
 use crate::bench::measured;
-use crate::cargo;
+use crate::programs::{Programs, ROUNDS, RoundTrips, TRANSPORTS};
 use crate::row::Row;
-use crate::verdict::{Verdict, fail, while_doing};
+use crate::verdict::{Verdict, fail};
 
 const SAMPLES: u64 = 15;
-/// Round trips of one sample.
-const ROUNDS: &str = "2000";
 
 /// A way to reach another node.
 struct Mode {
@@ -102,17 +98,15 @@ enum RoundTrip {
 
 /// Measures all; one row for each operation and mode, and for each round trip and transport.
 pub(crate) fn run(arguments: &Arguments, rows: &mut Vec<Row>) -> Verdict {
-    let bin = cargo::build_release(&["compat-tests", "dstd-launch"])?;
-    cargo::run(&["build", "--release", "--quiet", "-p", "dstd-transport", "--example", "ping_pong"])?;
+    let programs = Programs::build()?;
     let mut operations = vec![[const { Vec::new() }; OPERATIONS.len()]; MODES.len()];
-    let mut round_trips = Vec::new();
+    let mut round_trips = TRANSPORTS.map(|transport| (transport, Vec::new(), Vec::new()));
     for _ in 0..arguments.number("--samples").unwrap_or(SAMPLES) {
         for (mode, samples) in MODES.iter().zip(&mut operations) {
             for nodes in RUNS {
                 let of_run = || OPERATIONS.iter().filter(|operation| operation.nodes == *nodes);
-                let mut launch = Command::new(bin.join("dstd-launch"));
+                let mut launch = programs.launched(&[&["-n", nodes], mode.options].concat(), "measure");
                 launch.envs(mode.faults.map(|faults| ("DSTD_FAULTS", faults)));
-                launch.args(["-n", nodes]).args(mode.options).arg("--").arg(bin.join("measure"));
                 let results = measured(launch.args(of_run().map(|operation| operation.word)))?;
                 for (operation, samples) in OPERATIONS.iter().zip(&mut *samples) {
                     if operation.nodes != *nodes {
@@ -126,13 +120,18 @@ pub(crate) fn run(arguments: &Arguments, rows: &mut Vec<Row>) -> Verdict {
                 }
             }
         }
-        medians(Command::new(bin.join("examples/ping_pong")).args(["medians", ROUNDS]), &mut round_trips)?;
+        for ((_, smalls, pages), RoundTrips { small, page }) in
+            round_trips.iter_mut().zip(programs.round_trips()?)
+        {
+            smalls.push(small);
+            pages.push(page);
+        }
     }
     let from = rows.len();
     for (transport, small, page) in round_trips {
-        let command = format!("target/release/examples/ping_pong medians {ROUNDS}");
+        let command = format!("target/release/examples/round_trip {ROUNDS}");
         for (kind, samples) in [(RoundTrip::Small, small), (RoundTrip::Page, page)] {
-            rows.push(Row::of_samples(kind.row(&transport), samples, "us", &command));
+            rows.push(Row::of_samples(kind.row(transport), samples, "us", &command));
         }
     }
     for (mode, samples) in MODES.iter().zip(operations) {
@@ -162,26 +161,4 @@ impl RoundTrip {
         };
         format!("bare transport, {name}, {transport}")
     }
-}
-
-/// Adds the medians that `command` prints to those of its transport: name, small frames, small frames for pages.
-fn medians(command: &mut Command, into: &mut Vec<(String, Vec<f64>, Vec<f64>)>) -> Verdict {
-    let output = command.output().map_err(while_doing(format!("{command:?}")))?;
-    let words = String::from_utf8_lossy(&output.stdout).into_owned();
-    for line in words.lines() {
-        let fields: Vec<&str> = line.split('\t').collect();
-        let [transport, small, page] = fields[..] else { continue };
-        let (Ok(small), Ok(page)) = (small.parse(), page.parse()) else { continue };
-        match into.iter_mut().find(|(known, ..)| known == transport) {
-            Some((_, smalls, pages)) => {
-                smalls.push(small);
-                pages.push(page);
-            }
-            None => into.push((transport.to_owned(), vec![small], vec![page])),
-        }
-    }
-    if output.status.success() && words.lines().count() == into.len() {
-        return Ok(());
-    }
-    fail(format!("{command:?} prints something else: {words}{}", String::from_utf8_lossy(&output.stderr)))
 }

@@ -1,7 +1,7 @@
 //! Inside a domain, where nodes map each other's memory.
 
-use super::programs::{Programs, medians};
 use super::samples::{Samples, pair};
+use crate::programs::{Programs, medians};
 use crate::row::Row;
 use crate::verdict::Verdict;
 

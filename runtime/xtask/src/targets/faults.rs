@@ -1,7 +1,7 @@
 //! A page fault that another node serves, beside its parts: the kernel's and the transport's.
 
-use super::programs::{Programs, TRANSPORTS, medians};
 use super::samples::{Samples, pair};
+use crate::programs::{Programs, TRANSPORTS, medians};
 use crate::row::Row;
 use crate::verdict::Verdict;
 

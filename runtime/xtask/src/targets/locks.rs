@@ -1,8 +1,8 @@
 //! What several nodes want at once: a mutex, two pages.
 
-use super::programs::{Programs, TRANSPORTS, medians};
 use super::samples::{Samples, pair};
 use crate::bench::measured;
+use crate::programs::{Programs, TRANSPORTS, medians};
 use crate::row::Row;
 use crate::verdict::{Verdict, fail};
 

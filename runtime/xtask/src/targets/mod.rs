@@ -15,16 +15,15 @@
 mod direct;
 mod faults;
 mod locks;
-mod programs;
 mod samples;
 mod single;
 mod threads;
 mod walks;
 
 use crate::arguments::Arguments;
+use crate::programs::Programs;
 use crate::row::Row;
 use crate::verdict::{Verdict, cannot};
-use programs::Programs;
 
 /// Measures one part with so many samples.
 type Part = fn(&Programs, u64, &mut Vec<Row>) -> Verdict;

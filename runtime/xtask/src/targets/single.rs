@@ -1,7 +1,7 @@
 //! Programs of one node, beside the same source on std.
 
-use super::programs::{Programs, medians};
 use super::samples::{Samples, pair};
+use crate::programs::{Programs, medians};
 use crate::row::Row;
 use crate::verdict::Verdict;
 

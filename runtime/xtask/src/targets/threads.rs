@@ -1,7 +1,7 @@
 //! Threads and calls on another node.
 
-use super::programs::{Programs, TRANSPORTS, median, medians};
 use super::samples::{Samples, pair};
+use crate::programs::{Programs, TRANSPORTS, median, medians};
 use crate::row::Row;
 use crate::tree;
 use crate::verdict::{Verdict, fail, while_doing};

@@ -1,7 +1,7 @@
 //! Bulk through the page engine, beside the same bytes over the bare transport.
 
-use super::programs::{Programs, TRANSPORTS, medians};
 use super::samples::{Samples, pair};
+use crate::programs::{Programs, TRANSPORTS, medians};
 use crate::row::Row;
 use crate::verdict::Verdict;
 

@@ -8,29 +8,29 @@ use crate::cargo;
 use crate::verdict::{Verdict, fail, while_doing};
 
 /// Round trips of one run of the bare transport.
-const ROUNDS: &str = "2000";
+pub(crate) const ROUNDS: &str = "2000";
 /// Pages of one run of bare faults.
 const PAGES: &str = "1024";
 
 /// The transports of a host.
-pub(super) const TRANSPORTS: [&str; 2] = ["shm", "tcp"];
+pub(crate) const TRANSPORTS: [&str; 2] = ["shm", "tcp"];
 
 /// Where they are.
-pub(super) struct Programs {
+pub(crate) struct Programs {
     bin: PathBuf,
 }
 
 /// Medians of the bare transport's round trips, in microseconds.
-pub(super) struct RoundTrips {
+pub(crate) struct RoundTrips {
     /// A small frame there and back.
-    pub(super) small: f64,
+    pub(crate) small: f64,
     /// A small frame there, 4 KiB back.
-    pub(super) page: f64,
+    pub(crate) page: f64,
 }
 
 impl Programs {
     /// Builds them.
-    pub(super) fn build() -> Verdict<Programs> {
+    pub(crate) fn build() -> Verdict<Programs> {
         let bin = cargo::build_release(&["compat-tests", "compat-on-std", "dstd-launch"])?;
         for example in ["round_trip", "bare_fault"] {
             cargo::run(&["build", "--release", "--quiet", "-p", "dstd-transport", "--example", example])?;
@@ -39,39 +39,39 @@ impl Programs {
     }
 
     /// `measure` on one node, without a launcher.
-    pub(super) fn alone(&self) -> Command {
+    pub(crate) fn alone(&self) -> Command {
         Command::new(self.bin.join("measure"))
     }
 
     /// The same source on std.
-    pub(super) fn on_std(&self) -> Command {
+    pub(crate) fn on_std(&self) -> Command {
         Command::new(self.bin.join("measure_on_std"))
     }
 
     /// `measure` on two nodes that serve each other's pages.
-    pub(super) fn pages(&self, transport: &str) -> Command {
+    pub(crate) fn pages(&self, transport: &str) -> Command {
         self.launched(&["-n", "2", "--transport", transport, "--no-direct"], "measure")
     }
 
     /// `measure` on two nodes of a domain.
-    pub(super) fn domain(&self) -> Command {
+    pub(crate) fn domain(&self) -> Command {
         self.launched(&["-n", "2"], "measure")
     }
 
     /// A program under the launcher.
-    pub(super) fn launched(&self, options: &[&str], program: &str) -> Command {
+    pub(crate) fn launched(&self, options: &[&str], program: &str) -> Command {
         let mut launch = Command::new(self.bin.join("dstd-launch"));
         launch.args(options).arg("--").arg(self.bin.join(program));
         launch
     }
 
     /// The round trips of a bare transport between two processes, for each of [`TRANSPORTS`].
-    pub(super) fn round_trips(&self) -> Verdict<[RoundTrips; 2]> {
+    pub(crate) fn round_trips(&self) -> Verdict<[RoundTrips; 2]> {
         Ok(self.round_trip(ROUNDS)?.map(|[small, page]| RoundTrips { small, page }))
     }
 
     /// What a bare transport between two processes carries, in MiB/s, for each of [`TRANSPORTS`].
-    pub(super) fn bandwidths(&self) -> Verdict<[f64; 2]> {
+    pub(crate) fn bandwidths(&self) -> Verdict<[f64; 2]> {
         Ok(self.round_trip("bandwidth")?.map(|[speed]| speed))
     }
 
@@ -89,7 +89,7 @@ impl Programs {
     }
 
     /// Bare userfaultfd faults: reading and writing an absent page.
-    pub(super) fn bare_faults(&self) -> Verdict<[f64; 2]> {
+    pub(crate) fn bare_faults(&self) -> Verdict<[f64; 2]> {
         let lines = numbers(Command::new(self.bin.join("examples/bare_fault")).arg(PAGES))?;
         match &lines[..] {
             [(read, write)] if write.len() == 1 => match read.parse() {
@@ -102,12 +102,12 @@ impl Programs {
 }
 
 /// The median that a program as `measure` prints under `name`.
-pub(super) fn median(command: &mut Command, name: &str) -> Verdict<f64> {
+pub(crate) fn median(command: &mut Command, name: &str) -> Verdict<f64> {
     Ok(medians(command, &[name])?[0])
 }
 
 /// The medians that a program as `measure` prints under `names`.
-pub(super) fn medians(command: &mut Command, names: &[&str]) -> Verdict<Vec<f64>> {
+pub(crate) fn medians(command: &mut Command, names: &[&str]) -> Verdict<Vec<f64>> {
     let results = measured(command)?;
     let of = |name: &&str| match results.iter().find(|(known, ..)| known == name) {
         Some((_, [_, median, _], _)) => Ok(*median),
