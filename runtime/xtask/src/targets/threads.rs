@@ -1,6 +1,7 @@
 //! Threads and calls on another node.
 
 use super::samples::{Samples, pair};
+use crate::bench::measured;
 use crate::programs::{Programs, TRANSPORTS, median, medians};
 use crate::row::Row;
 use crate::tree;
@@ -10,8 +11,6 @@ const SPAWN: &str = "spawn and join";
 const CALL: &str = "call";
 const CALL_US: f64 = 10.0;
 const MESSAGES: f64 = 4.0;
-/// How often `measure` spawns for each time that it is told to.
-const SPAWNS: f64 = 200.0;
 
 /// Rows for spawn and join over the same on std, its messages, and calls.
 pub(super) fn run(programs: &Programs, samples: u64, rows: &mut Vec<Row>) -> Verdict {
@@ -50,32 +49,37 @@ pub(super) fn run(programs: &Programs, samples: u64, rows: &mut Vec<Row>) -> Ver
 
 /// How many messages a spawn with its join costs: what more of them send, by the runtime's own count.
 fn messages(programs: &Programs, transport: &str) -> Verdict<f64> {
-    let few = sent(programs, transport, &["spawn"])?;
-    let many = sent(programs, transport, &["spawn"; 11])?;
-    Ok((many - few) / (10.0 * SPAWNS))
+    let (few_spawns, few) = sent(programs, transport, 1)?;
+    let (many_spawns, many) = sent(programs, transport, 11)?;
+    if many_spawns <= few_spawns || many <= few {
+        return fail(format!("{few_spawns} spawns send {few} messages, {many_spawns} send {many}"));
+    }
+    Ok((many - few) / (many_spawns - few_spawns))
 }
 
-/// The messages that a whole run of `measure` sends.
-fn sent(programs: &Programs, transport: &str, words: &[&str]) -> Verdict<f64> {
+/// How often a run of `measure` spawns that is told to do it so many times, and all messages that it sends.
+fn sent(programs: &Programs, transport: &str, times: usize) -> Verdict<(f64, f64)> {
     let file = std::env::temp_dir().join(format!("dstd-bench-report-{}.json", std::process::id()));
     let report = file.display().to_string();
     let options = ["-n", "2", "--transport", transport, "--no-direct", "--report-json", &report];
     let mut launch = programs.launched(&options, "measure");
-    let output = launch.args(words).output().map_err(while_doing(format!("{launch:?}")))?;
-    if !output.status.success() {
-        return fail(format!("{launch:?}: {}", String::from_utf8_lossy(&output.stderr)));
-    }
+    let results = measured(launch.args(vec!["spawn"; times]))?;
+    let spawns = results.iter().filter(|(name, ..)| name == SPAWN).map(|(.., count)| *count as f64).sum();
     let text = tree::read(&file)?;
     std::fs::remove_file(&file).map_err(while_doing(file.display()))?;
-    Ok(messages_of(&text))
+    match messages_of(&text) {
+        Some(messages) => Ok((spawns, messages)),
+        None => fail(format!("the report of {launch:?} counts no messages: {text}")),
+    }
 }
 
-/// The sum of what all nodes have sent, of all kinds.
-fn messages_of(report: &str) -> f64 {
+/// The sum of what all nodes have sent, of all kinds; `None` where that is not told.
+fn messages_of(report: &str) -> Option<f64> {
     let sent = report.split("\"sent\":").skip(1).map(object);
-    let counts = sent.flat_map(|sent| sent.split("\"messages\":").skip(1));
+    let mut counts = sent.flat_map(|sent| sent.split("\"messages\":").skip(1)).peekable();
+    counts.peek()?;
     counts
-        .filter_map(|rest| rest.trim_start().split(|c: char| !c.is_ascii_digit()).next()?.parse::<f64>().ok())
+        .map(|rest| rest.trim_start().split(|c: char| !c.is_ascii_digit()).next()?.parse::<f64>().ok())
         .sum()
 }
 
@@ -104,7 +108,9 @@ mod tests {
                 "{{\"sent\": {{\"ship\": {{\"messages\": {a}, \"bytes\": 9}}, \"free\":{{\"messages\":{b},\"bytes\":7}}}}, \"messages\": 1000}}"
             )
         };
-        assert_eq!(messages_of(&format!("[{}, {}]", node(12, 3), node(40, 0))), 55.0);
-        assert_eq!(messages_of("{}"), 0.0);
+        assert_eq!(messages_of(&format!("[{}, {}]", node(12, 3), node(40, 0))), Some(55.0));
+        for unknown in ["{}", "{\"sent\": {}}", "{\"sent\": {\"ship\": {\"messages\": null}}}"] {
+            assert_eq!(messages_of(unknown), None, "{unknown}");
+        }
     }
 }
