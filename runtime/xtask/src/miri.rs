@@ -25,8 +25,8 @@ pub(crate) fn run(arguments: &Arguments, rows: &mut Vec<Row>) -> Verdict {
         let flag = format!("-Zmiri-env-set={}={mistake}", canary::VARIABLE);
         canary::notices(&mut miri(CANARY, &flag)?, mistake, words)?;
     }
-    cargo::passes(&mut miri(&["-p", "dstd-addr", "--lib"], "")?)?;
-    cargo::passes(&mut miri(TESTS, &format!("-Zmiri-many-seeds={from}..{}", from + seeds))?)?;
+    cargo::tests_pass(&mut miri(&["-p", "dstd-addr", "--lib"], "")?)?;
+    cargo::tests_pass(&mut miri(TESTS, &format!("-Zmiri-many-seeds={from}..{}", from + seeds))?)?;
     let command = format!("cargo xtask miri --seeds {seeds} --from {from}");
     rows.push(Row::new("miri.orders", seeds as f64, "orders", &command));
     rows.push(Row::new("miri.time", start.elapsed().as_secs_f64(), "s", &command));
