@@ -5,8 +5,8 @@ use std::process::{Command, Stdio};
 use crate::tree;
 use crate::verdict::{Verdict, cannot, while_doing};
 
-/// The toolchain that has them.
-const TOOLCHAIN: &str = "nightly";
+/// The toolchain that has them: one of a day, so that all machines check with the same.
+const TOOLCHAIN: &str = "nightly-2026-05-20";
 
 /// Nightly's cargo, in the workspace, if its toolchain has `component` or can get it.
 pub(crate) fn cargo(component: &str, words: &[&str]) -> Verdict<Command> {
@@ -18,6 +18,18 @@ pub(crate) fn cargo(component: &str, words: &[&str]) -> Verdict<Command> {
         command.env_remove(variable);
     }
     Ok(command)
+}
+
+/// The target that it builds for when it is not told another one: sanitizers want it named.
+pub(crate) fn host() -> Verdict<String> {
+    let mut rustc = Command::new("rustup");
+    rustc.args(["run", TOOLCHAIN, "rustc", "-vV"]).current_dir(tree::root()).stdin(Stdio::null());
+    let output = rustc.output().map_err(while_doing(format!("{rustc:?}")))?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    match said.lines().find_map(|line| line.strip_prefix("host: ")) {
+        Some(host) => Ok(host.to_owned()),
+        None => cannot(format!("{rustc:?}: {}", String::from_utf8_lossy(&output.stderr))),
+    }
 }
 
 /// Does nothing, and needs no network, where the component is there.

@@ -7,7 +7,6 @@ use crate::row::Row;
 use crate::verdict::Verdict;
 use crate::{canary, cargo, nightly, tree};
 
-const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// The heap over plain memory, the lock-free parts, and links of shared memory. The fixed ranges of a program's
 /// memory are those that the sanitizers keep their shadows in, so what needs them is not here.
 const TESTS: [&[&str]; 2] = [
@@ -36,7 +35,8 @@ pub(crate) fn run(rows: &mut Vec<Row>) -> Verdict {
 }
 
 fn sanitized(sanitizer: &str, tests: &[&str]) -> Verdict<Command> {
-    let words = [&["test", "--release", "-Zbuild-std", "--target", TARGET], tests].concat();
+    let host = nightly::host()?;
+    let words = [&["test", "--release", "-Zbuild-std", "--target", &host], tests].concat();
     let mut command = nightly::cargo("rust-src", &words)?;
     command
         .env("RUSTFLAGS", format!("-Zsanitizer={sanitizer} -Cdebug-assertions"))
