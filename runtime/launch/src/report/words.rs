@@ -30,10 +30,14 @@ impl Report {
     }
 }
 
+/// A page with fewer faults may have been where nodes met once, each on its way to something else.
+const HINT_FAULTS_MIN: u64 = 8;
+
 /// Adds a page with those who touched it.
 pub(crate) fn add_page(text: &mut String, page: &HotPage) {
     let HotPage { page: address, kind, home, faults, apart, nodes } = page;
-    let hint = if *apart { ", each node its own bytes of it: false sharing?" } else { "" };
+    let is_suspect = *apart && *faults >= HINT_FAULTS_MIN;
+    let hint = if is_suspect { ", each node its own bytes of it: false sharing?" } else { "" };
     line(text, format_args!("page {address} ({kind}, home {home}): {faults} faults{hint}"));
     for node in nodes {
         let Toucher { rank, read, write, first_byte, last_byte, sites, blocks, .. } = node;
@@ -86,4 +90,26 @@ fn from_here(file: &str) -> String {
 fn line(text: &mut String, words: std::fmt::Arguments<'_>) {
     text.push_str(&words.to_string());
     text.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_with_few_faults_is_no_suspect() {
+        for (faults, apart, hinted) in [(8, true, true), (7, true, false), (900, false, false)] {
+            let page = HotPage {
+                page: "0x1000".to_owned(),
+                kind: "heap",
+                home: 0,
+                faults,
+                apart,
+                nodes: Vec::new(),
+            };
+            let mut text = String::new();
+            add_page(&mut text, &page);
+            assert_eq!(text.contains("false sharing?"), hinted, "{text}");
+        }
+    }
 }
