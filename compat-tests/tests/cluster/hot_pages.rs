@@ -2,20 +2,25 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::harness::{Ended, LAUNCH, Run, SCENARIOS, Scratch, program, scenario};
+use crate::harness::{Ended, LAUNCH, Run, SCENARIOS, Scratch, alone, program, scenario};
 
 /// Every way in which faults are served.
 const WAYS: [&str; 3] = ["kernel", "user", "signal"];
 
-/// What the launcher says and reports of a run.
+/// What the launcher says and reports of a run with `--hot-pages`.
 pub(crate) fn report(run: Run) -> (Ended, Value) {
+    report_only(run.option("--hot-pages"))
+}
+
+/// What the launcher says and reports of a run.
+fn report_only(run: Run) -> (Ended, Value) {
     let scratch = Scratch::new();
     let file = scratch.file("report.json");
-    let ended = run.option("--report-json").option(&file).option("--hot-pages").finish().with_code(0);
+    let ended = run.option("--report-json").option(&file).finish().with_code(0);
     let text = fs::read_to_string(file).expect("the report is written");
     (ended, serde_json::from_str(&text).expect("the report is JSON"))
 }
@@ -107,26 +112,25 @@ fn false_sharing_has_a_page_two_lines_and_two_nodes() {
     }
 }
 
-#[test]
-fn small_blocks_on_a_page_are_told_apart() {
-    let (ended, report) = report(scenario(2, "small_neighbours"));
-    let said = Said::by(&ended, "small_neighbours");
+/// The nodes write to blocks of so many bytes, and each of these knows where it was allocated.
+fn writes_to_blocks_of(bytes: u64, name: &str) {
+    let (ended, report) = report(scenario(2, name));
+    let said = Said::by(&ended, name);
     let writers = said.is_in(&report, "heap");
-    said.is_allocated_in(&writers, "small_neighbours");
+    said.is_allocated_in(&writers, name);
     for node in writers {
-        assert_eq!(node["blocks"][0]["bytes"], 16, "{node}");
+        assert_eq!(node["blocks"][0]["bytes"], bytes, "{node}");
     }
 }
 
 #[test]
+fn small_blocks_on_a_page_are_told_apart() {
+    writes_to_blocks_of(16, "small_neighbours");
+}
+
+#[test]
 fn a_page_in_the_middle_of_a_large_block_knows_where_that_was_allocated() {
-    let (ended, report) = report(scenario(2, "large_neighbours"));
-    let said = Said::by(&ended, "large_neighbours");
-    let writers = said.is_in(&report, "heap");
-    said.is_allocated_in(&writers, "large_neighbours");
-    for node in writers {
-        assert_eq!(node["blocks"][0]["bytes"], 8 << 20, "{node}");
-    }
+    writes_to_blocks_of(8 << 20, "large_neighbours");
 }
 
 #[test]
@@ -141,11 +145,7 @@ fn a_static_has_its_name() {
 
 #[test]
 fn without_the_option_nobody_asks_for_lines() {
-    let scratch = Scratch::new();
-    let file = scratch.file("report.json");
-    let ended = scenario(2, "neighbours").option("--report-json").option(&file).finish().with_code(0);
-    let text = fs::read_to_string(file).expect("the report is written");
-    let report: Value = serde_json::from_str(&text).expect("the report is JSON");
+    let (ended, report) = report_only(scenario(2, "neighbours"));
     let said = Said::by(&ended, "neighbours");
     let page = list(&report["hot_pages"]).iter().find(|page| page["page"] == *said.page);
     for node in said.wrote(page.expect("the page is named")) {
@@ -158,10 +158,12 @@ fn without_the_option_nobody_asks_for_lines() {
 fn released() -> PathBuf {
     let target =
         Path::new(SCENARIOS).parent().and_then(Path::parent).expect("a profile lies in the target directory");
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--release", "-p", "false_sharing", "--target-dir"]).arg(target);
-    let status = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo is there");
-    assert!(status.success(), "{cargo:?} fails");
+    let words = ["build", "--quiet", "--release", "-p", "false_sharing", "--target-dir"];
+    let cargo = alone(env!("CARGO"), words).option(target).change(|command| {
+        command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    });
+    // From nothing, on a machine that has other things to do.
+    cargo.start().within(Duration::from_secs(900)).finish().with_code(0);
     target.join("release/false_sharing")
 }
 
@@ -195,8 +197,7 @@ fn a_release_build_tells_lines_or_how_to_get_them() {
         ("--strip-all", ["for the program is stripped: set strip = ", "an unknown line in ?"]),
     ] {
         let stripped = scratch.file("false_sharing");
-        let status = Command::new("strip").arg(how).arg("-o").arg(&stripped).arg(&built).status();
-        assert!(status.expect("strip comes with the linker").success());
+        alone("strip", [how, "-o"]).option(&stripped).option(&built).finish().with_code(0);
         let words = said_by(&stripped);
         assert!(parts.iter().all(|part| words.contains(part)), "{how}: {words}");
         assert!(!words.contains("main.rs:"), "{how}: {words}");
@@ -205,14 +206,8 @@ fn a_release_build_tells_lines_or_how_to_get_them() {
 
 #[test]
 fn nothing_is_hot_where_nothing_is_shared() {
-    let scratch = Scratch::new();
-    let file = scratch.file("report.json");
-    let ended =
-        scenario(1, "false_sharing").option("--report-json").option(&file).option("--hot-pages").finish();
-    let words = ended.with_code(0).stderr;
-    assert!(words.contains("dstd: no page faulted"), "{words}");
-    let text = fs::read_to_string(file).expect("the report is written");
-    let report: Value = serde_json::from_str(&text).expect("the report is JSON");
+    let (ended, report) = report(scenario(1, "false_sharing"));
+    assert!(ended.stderr.contains("dstd: no page faulted"), "{}", ended.stderr);
     assert_eq!(list(&report["hot_pages"]).len(), 0);
 }
 
@@ -220,18 +215,12 @@ fn nothing_is_hot_where_nothing_is_shared() {
 fn top_shows_a_running_program() {
     let running = scenario(2, "run_contended").option("--hot-pages").start();
     running.wait_for("both run\n");
-    let top = |job: &str| {
-        let views = ["top", job, "--count", "2", "--interval", "1s"];
-        Command::new(LAUNCH).args(views).output().expect("it runs")
-    };
-    let seen = top(&running.launcher().to_string());
-    let text = String::from_utf8_lossy(&seen.stdout).into_owned();
-    assert_eq!(seen.status.code(), Some(0), "{}", String::from_utf8_lossy(&seen.stderr));
+    let top = |job: &str| alone(LAUNCH, ["top", job, "--count", "2", "--interval", "1s"]).finish();
+    let text = top(&running.launcher().to_string()).with_code(0).stdout;
     assert_eq!(text.matches(": 2 nodes\n").count(), 2, "{text}");
     assert!(text.contains("  node 0: ") && text.contains("  node 1: "), "{text}");
     assert!(text.contains("contention.rs:"), "{text}");
     crate::harness::kill(running.launcher());
     running.finish().with_code(137);
-    let seen = top("1000000000");
-    assert_eq!(seen.status.code(), Some(64));
+    top("1000000000").with_code(64);
 }
