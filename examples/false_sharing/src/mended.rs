@@ -4,24 +4,21 @@
 #![forbid(unsafe_code)]
 
 use dstd::ops::Range;
+use dstd::place::Apart;
 use dstd::sync::atomic::{AtomicU64, Ordering};
 use dstd::thread;
 
 const END: u64 = 1 << 28;
 
-/// A counter with no neighbours.
-#[repr(align(4096))]
-struct Counter(AtomicU64);
-
 fn main() {
     let threads = thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
-    let counters: Vec<Counter> = (0..threads).map(|_| Counter(AtomicU64::new(0))).collect();
+    let counters: Vec<Apart<AtomicU64>> = (0..threads).map(|_| Apart::default()).collect();
     thread::scope(|scope| {
-        for (part, Counter(counter)) in (0..threads).zip(&counters) {
+        for (part, counter) in (0..threads).zip(&counters) {
             scope.spawn(move || count(part * END / threads..(part + 1) * END / threads, counter));
         }
     });
-    let found: u64 = counters.iter().map(|Counter(counter)| counter.load(Ordering::Relaxed)).sum();
+    let found: u64 = counters.iter().map(|counter| counter.load(Ordering::Relaxed)).sum();
     println!("{found} numbers below {END} have 12 ones");
 }
 
