@@ -4,7 +4,7 @@
 #[allow(dead_code, unreachable_pub, reason = "shared between tests")]
 mod world;
 
-use world::model::{both_residences, page};
+use world::model::{both_residences, page, without_residence};
 use world::{Op, Setup};
 
 #[test]
@@ -13,7 +13,7 @@ fn two_nodes_one_page_two_threads_each() {
     let programs = vec![
         (0, vec![Op::Add(p)]),
         (0, vec![Op::Cas { page: p, old: 1, new: 7, then: 1 }]),
-        (1, vec![Op::Load(p), Op::Add(p)]),
+        (1, vec![Op::Add(p)]),
         (1, vec![Op::Add(p)]),
     ];
     both_residences("2x2 threads", &Setup { nodes: 2, pages: vec![p], programs, ..Setup::default() });
@@ -114,7 +114,7 @@ fn evictions_to_two_homes() {
     let programs =
         vec![(0, vec![Op::Add(q)]), (1, vec![Op::Load(p)]), (2, vec![Op::Add(p), Op::Load(q), Op::Load(p)])];
     let setup = Setup { nodes: 3, copies_max: Some(1), pages: vec![p, q], programs, ..Setup::default() };
-    both_residences("evictions to two homes", &setup);
+    without_residence("evictions to two homes", &setup);
 }
 
 #[test]
@@ -177,7 +177,10 @@ fn the_home_rewrites_what_others_have_read() {
     ];
     let pages = vec![p, q, r];
     let setup = Setup { nodes: 3, window_max: 2, pages, programs, ..Setup::default() };
-    both_residences("home writes ahead", &setup);
+    without_residence("home writes ahead", &setup);
+    let programs =
+        vec![(0, vec![Op::Add(p), Op::Add(q)]), (1, vec![Op::Load(p), Op::Add(q)]), (2, vec![Op::Load(q)])];
+    both_residences("home writes ahead, shorter", &Setup { pages: vec![p, q], programs, ..setup });
 }
 
 #[test]
@@ -250,7 +253,7 @@ fn a_quick_reader_evicts_and_writes_before_the_home_has_the_bytes() {
         (2, vec![Op::Add(p), Op::Load(q)]),
     ];
     let setup = Setup { nodes: 3, copies_max: Some(1), pages: vec![p, q], programs, ..Setup::default() };
-    both_residences("quick readers", &setup);
+    without_residence("quick readers", &setup);
 }
 
 #[test]
@@ -262,7 +265,7 @@ fn discards_meet_pages_that_go_past_the_home() {
         (2, vec![Op::Load(p), Op::Add(p)]),
     ];
     let setup = Setup { nodes: 3, copies_max: Some(1), pages: vec![p, q], programs, ..Setup::default() };
-    both_residences("discards past the home", &setup);
+    without_residence("discards past the home", &setup);
 }
 
 #[test]
@@ -274,5 +277,27 @@ fn windows_go_past_the_home_and_writers_wait_in_them() {
         (2, vec![Op::Add(r)]),
     ];
     let setup = Setup { nodes: 3, window_max: 2, pages: vec![p, q, r], programs, ..Setup::default() };
-    both_residences("windows past the home", &setup);
+    without_residence("windows past the home", &setup);
+    let programs =
+        vec![(1, vec![Op::Add(p), Op::Add(q)]), (2, vec![Op::Load(p), Op::Load(q)]), (2, vec![Op::Add(q)])];
+    both_residences("windows past the home, shorter", &Setup { pages: vec![p, q], programs, ..setup });
+}
+
+#[test]
+fn instructions_over_two_pages_in_both_orders() {
+    let (p, q) = (page(0, 0), page(1, 0));
+    let programs = vec![
+        (0, vec![Op::Copy { from: p, to: q }, Op::Add(p)]),
+        (1, vec![Op::Copy { from: q, to: p }, Op::Add(q)]),
+    ];
+    let setup = Setup { nodes: 2, pages: vec![p, q], programs, ..Setup::default() };
+    both_residences("two pages at once", &setup);
+}
+
+#[test]
+fn two_nodes_need_the_same_two_pages_of_a_third() {
+    let (p, q) = (page(0, 0), page(0, 1));
+    let programs = vec![(1, vec![Op::Copy { from: p, to: q }]), (2, vec![Op::Copy { from: q, to: p }])];
+    let setup = Setup { nodes: 3, pages: vec![p, q], programs, ..Setup::default() };
+    both_residences("two pages on three nodes", &setup);
 }

@@ -19,6 +19,8 @@ pub enum Rule {
     Stuck,
     /// The run does not come to an end.
     Progress,
+    /// A page stayed for a thread that had run (PAGE-2).
+    Kept,
     /// An engine refused its input.
     Refused,
     /// Messages and counters do not add up.

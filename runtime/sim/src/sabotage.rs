@@ -43,11 +43,13 @@ pub enum Sabotage {
     SkipFresh,
     /// A request is sent twice: a second one for a page is under way.
     AskTwice,
+    /// A page engine is not told that a thread has run.
+    ForgetRan,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Sabotage; 20] = [
+    pub const ALL: [Sabotage; 21] = [
         Sabotage::SkipUnmap,
         Sabotage::ShortRange,
         Sabotage::SkipProtect,
@@ -68,5 +70,6 @@ impl Sabotage {
         Sabotage::ForgeDiscarded,
         Sabotage::SkipFresh,
         Sabotage::AskTwice,
+        Sabotage::ForgetRan,
     ];
 }

@@ -25,6 +25,7 @@ fn expected(sabotage: Sabotage) -> (&'static [Rule], Option<Scenario>) {
         Sabotage::ForgeDiscarded => (&[Rule::SingleWriter], Some(Scenario::Discard)),
         Sabotage::SkipFresh => (&[Rule::Order], Some(Scenario::Discard)),
         Sabotage::AskTwice => (&[Rule::Refused], Some(Scenario::Steps)),
+        Sabotage::ForgetRan => (&[Rule::Kept], Some(Scenario::Straddle)),
     }
 }
 

@@ -7,9 +7,9 @@ use dstd_sim::{Options, Scenario, run};
 /// With a shorter residence than threads take to wake up progress is a matter of luck.
 const RESIDENCE_NS_MIN: u64 = 20_000;
 const SEEDS: u64 = 2_000;
-/// Of 999 in 1000 instructions, and of all: as it is. It should be 4 and 8.
-const TRANSFERS_999: u32 = 8;
-const TRANSFERS_MAX: u32 = 17;
+/// Of 999 in 1000 instructions, and of all.
+const TRANSFERS_999: u32 = 4;
+const TRANSFERS_MAX: u32 = 8;
 
 #[test]
 fn an_instruction_over_two_contended_pages_retires() {

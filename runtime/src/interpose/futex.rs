@@ -216,7 +216,8 @@ fn wake(context: &'static Context, record: &'static Record, word: usize, count: 
         let wait = &record.wait;
         wait.arm();
         let addr = GlobalAddr(word as u64);
-        context.queue.push(Request::FutexWake { wait, token: fresh_id(), addr, count, bitset });
+        let (token, thread) = (fresh_id(), raw::thread());
+        context.queue.push(Request::FutexWake { wait, token, addr, count, bitset, thread });
         wait.wait_while(crate::record::Wait::PENDING, None);
         wait.value() as isize
     })

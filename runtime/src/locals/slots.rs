@@ -115,9 +115,7 @@ impl Slot {
     /// The running thread is this slot's; its thread-locals may be lent from now on.
     pub(crate) fn started(self) {
         let Some(entry) = self.entry() else { return };
-        // SAFETY: takes nothing, returns the caller's number.
-        let thread = unsafe { raw::syscall(libc::SYS_gettid, [0; 6]) };
-        entry.thread.store(thread as i32, Ordering::Release);
+        entry.thread.store(raw::thread() as i32, Ordering::Release);
         entry.live.store(1, Ordering::Release);
     }
 

@@ -22,7 +22,7 @@ use super::program::Ending;
 use super::{FutexState, Request, Shipped};
 use crate::context::Context;
 use crate::fatal::{self, stop};
-use crate::page::{Fault, Memory};
+use crate::page::{Fault, Memory, Runs};
 use crate::record::Wait;
 use crate::ship::{Op, Task};
 use crate::{alloc, raw};
@@ -30,6 +30,9 @@ use crate::{alloc, raw};
 /// How many threads of other nodes wait for addresses of this node. A wake at home that reads
 /// 0 here stays in the kernel.
 static REMOTE_WAITERS: AtomicU64 = AtomicU64::new(0);
+
+/// How soon an engine that sleeps looks again whether a thread has run.
+const LOOK_AGAIN: Duration = Duration::from_micros(20);
 
 /// See [`REMOTE_WAITERS`]; the caller has fenced its store to the futex word before.
 pub(crate) fn remote_waiters() -> u64 {
@@ -60,6 +63,7 @@ pub(crate) struct Engine {
     pages: PageEngine,
     futexes: FutexEngine,
     memory: Memory,
+    runs: Runs,
     /// Threads of this node inside a futex call, by token.
     waits: BTreeMap<u64, &'static Wait>,
     /// Shipped work this node waits for, by id.
@@ -95,11 +99,13 @@ impl Engine {
             ahead_max: context.config.ahead_max,
             copies_max: Some(context.config.copies_max(alloc::reservation().heap_bytes())),
         });
+        let runs = Runs::new(pages.patience_ns());
         Engine {
             context,
             pages,
             futexes: FutexEngine::new(context.me, context.layout.clone()),
             memory,
+            runs,
             waits: BTreeMap::new(),
             shipped: BTreeMap::new(),
             tasks,
@@ -130,6 +136,7 @@ impl Engine {
                 found += self.local_requests(transport);
                 found += self.local_faults(transport);
             }
+            found += self.watched(transport);
             found += self.timers(transport);
             let queued = transport.flush();
             self.finish_goodbye(queued);
@@ -163,7 +170,9 @@ impl Engine {
             }
             let deadline = [self.pages.deadline(), self.lost_deadline()].into_iter().flatten().min();
             let timeout = deadline.map(|at| Duration::from_nanos(at.saturating_sub(raw::now_ns())));
-            if let Err(error) = waiter.sleep(fds, timeout) {
+            let dozes = self.runs.is_watching() && timeout.is_none_or(|timeout| timeout > LOOK_AGAIN);
+            let slept = if dozes { waiter.doze(fds, LOOK_AGAIN) } else { waiter.sleep(fds, timeout) };
+            if let Err(error) = slept {
                 stop!(fatal::INTERNAL, "cannot wait for events: {error}");
             }
         }
@@ -198,10 +207,12 @@ impl Engine {
             Request::FutexCancel { token, pass_on } => {
                 self.futex(out, futex::Input::Cancel { token, pass_on });
             }
-            Request::FutexWake { wait, token, addr, count, bitset } => {
+            Request::FutexWake { wait, token, addr, count, bitset, thread } => {
                 self.context.stats.futex_wake.fetch_add(1, Ordering::Relaxed);
                 self.waits.insert(token, wait);
                 self.futex(out, futex::Input::Wake { token, addr, count, bitset });
+                // Who is woken wants the page with the word next.
+                self.page(out, page::Input::Retired { thread }, &[]);
             }
             Request::Free { home, addrs } => {
                 let stats = self.context.stats;
@@ -240,6 +251,9 @@ impl Engine {
         }
         let found = faults.len();
         for &fault in &faults {
+            self.runs.stopped(fault);
+        }
+        for &fault in &faults {
             self.fault(out, fault);
         }
         self.faults = faults;
@@ -270,14 +284,27 @@ impl Engine {
     }
 
     fn page_fault(&mut self, out: &mut dyn Outbox, page: PageNo, fault: Fault) {
+        let Fault { write, thread, .. } = fault;
         let before = self.pages.counters().faults();
-        self.page(out, page::Input::Fault { page, write: fault.write }, &[]);
+        self.page(out, page::Input::Fault { page, write, thread }, &[]);
         if self.pages.counters().faults() != before {
             if self.tells_blocks {
                 blocks::asked(self.context, page);
             }
             self.hot.count(self.context, fault, &self.page_outputs, (&self.pages, &self.memory));
         }
+    }
+
+    /// Tells the page engine which of the threads that it watches have run.
+    fn watched(&mut self, out: &mut dyn Outbox) -> usize {
+        if !self.runs.is_watching() {
+            return 0;
+        }
+        let answers = self.runs.answers();
+        for &(thread, late) in &answers {
+            self.page(out, page::Input::Ran { thread, late }, &[]);
+        }
+        answers.len()
     }
 
     fn timers(&mut self, out: &mut dyn Transport) -> usize {
@@ -383,11 +410,22 @@ impl Engine {
                 let Some(bytes) = received.get(from..from + len) else {
                     stop!(fatal::INTERNAL, "XPORT-2: the pages for {first:?} did not come")
                 };
+                self.runs.wakes(first, count.into());
                 self.memory.install(first, count, writable, bytes);
             }
-            page::Output::Upgrade { first, count } => self.memory.upgrade(first, count),
-            page::Output::Resolve { page, writable } => self.memory.resolve(page, writable),
-            page::Output::Fresh { first, count } => self.memory.fresh(first, count),
+            page::Output::Upgrade { first, count } => {
+                self.runs.wakes(first, count.into());
+                self.memory.upgrade(first, count);
+            }
+            page::Output::Resolve { page, writable } => {
+                self.runs.wakes(page, 1);
+                self.memory.resolve(page, writable);
+            }
+            page::Output::Fresh { first, count } => {
+                self.runs.wakes(first, count);
+                self.memory.fresh(first, count);
+            }
+            page::Output::Watch { thread } => self.runs.watch(thread),
             page::Output::Discarded { token } => self.discards.end(token),
         }
     }

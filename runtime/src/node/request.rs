@@ -16,8 +16,9 @@ pub(crate) enum Request {
     FutexWait { wait: &'static Wait, token: u64, addr: GlobalAddr, bitset: u32 },
     /// Take that waiter out again; answered in the same word.
     FutexCancel { token: u64, pass_on: bool },
-    /// Wake waiters; answered with [`FutexState::WAKE_DONE`] and the number.
-    FutexWake { wait: &'static Wait, token: u64, addr: GlobalAddr, count: u32, bitset: u32 },
+    /// Wake waiters; answered with [`FutexState::WAKE_DONE`] and the number. The `thread` that asks
+    /// has executed all that it faulted on.
+    FutexWake { wait: &'static Wait, token: u64, addr: GlobalAddr, count: u32, bitset: u32, thread: u32 },
     /// Blocks of another node's heap that were freed here.
     Free { home: NodeId, addrs: Vec<u64> },
     /// Say something about shipped work; `expect` is told what comes back under its id.

@@ -22,7 +22,7 @@ pub(crate) const MINOR: u64 = 4;
 pub(crate) struct Fault {
     pub(crate) address: u64,
     pub(crate) write: bool,
-    /// The thread, where the kernel tells it; else 0.
+    /// The kernel's number of it.
     pub(crate) thread: u32,
     /// The instruction and the stack pointer, where they are known at once.
     pub(crate) at: Option<At>,

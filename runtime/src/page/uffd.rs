@@ -270,12 +270,8 @@ impl Uffd {
         }
         let count = bytes as usize / size_of::<Event>();
         faults.extend(events[..count].iter().filter(|event| event.event == EVENT_PAGEFAULT).map(|event| {
-            Fault {
-                address: event.address,
-                write: event.flags & (FAULT_WRITE | FAULT_WP) != 0,
-                thread: event.thread,
-                at: None,
-            }
+            let write = event.flags & (FAULT_WRITE | FAULT_WP) != 0;
+            Fault { address: event.address, write, thread: event.thread, at: None }
         }));
         Ok(())
     }

@@ -26,6 +26,8 @@ pub struct Counters {
     pub faults_asked_again: u64,
     /// Times that giving a page away waited for its minimum residence.
     pub residence_waits: u64,
+    /// Times that a page which stayed beyond its residence was given away although a thread still needed it.
+    pub patience_ends: u64,
     /// Requests at home that found their page busy.
     pub requests_queued: u64,
     /// Pages that were taken back with the one before them, for who walks along them.

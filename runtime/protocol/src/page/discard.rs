@@ -149,6 +149,7 @@ impl PageEngine {
             gather(&mut runs, page, ());
         }
         for Run { first, count, .. } in runs {
+            self.progress.gone(first, count);
             out.push(Output::Unmap { first, count });
             let message = Message::PageDiscarded { first, count };
             out.push(Output::Send { to: from, message, body: Body::None });

@@ -9,8 +9,8 @@ use super::copies::Copies;
 use super::counters::Counters;
 use super::directory::{Busy, Directory, Request};
 use super::io::{Config, Input, Output};
+use super::progress::{PATIENCE, Progress};
 use super::residence::Residence;
-use super::straddle::{PATIENCE, Straddle};
 use super::stream::{Streams, Stretch};
 use super::table::{Access, Entry, Local, Revoke, Table};
 use super::toucher::reads_ahead;
@@ -28,7 +28,7 @@ pub struct PageEngine {
     /// Pages of this home that serve a request.
     pub(super) busy: BTreeMap<PageNo, Busy>,
     pub(super) residence: Residence,
-    pub(super) straddle: Straddle,
+    pub(super) progress: Progress,
     pub(super) streams: Streams,
     pub(super) copies: Copies,
     /// At the home: nodes that gave a page up while the home was taking it from them, until the
@@ -50,7 +50,7 @@ impl PageEngine {
             config,
             busy: BTreeMap::new(),
             residence: Residence::default(),
-            straddle: Straddle::default(),
+            progress: Progress::default(),
             streams: Streams::default(),
             copies: Copies::default(),
             crossing: BTreeMap::new(),
@@ -68,12 +68,21 @@ impl PageEngine {
     /// must not be carried out.
     pub fn step(&mut self, now_ns: u64, input: Input, out: &mut Vec<Output>) -> Result<(), Violation> {
         match input {
-            Input::Fault { page, write } => self.fault(now_ns, page, Access::new(write), out),
+            Input::Fault { page, write, thread } => self.fault(now_ns, page, Access::new(write), thread, out),
+            Input::Ran { thread, late } => {
+                self.ran(now_ns, thread, late);
+                self.tick(now_ns, out)
+            }
+            Input::Retired { thread } => {
+                self.retired(now_ns, thread);
+                self.tick(now_ns, out)
+            }
             Input::Message { from, message } => self.message(now_ns, from, message, out),
             Input::Discard { first, count, token } => self.discard(first, count, token, out),
             Input::Tick => self.tick(now_ns, out),
         }?;
         self.shrink(now_ns, out);
+        self.progress.doubts().into_iter().for_each(|page| self.prolong(now_ns, page));
         Ok(())
     }
 
@@ -136,20 +145,23 @@ impl PageEngine {
         now_ns: u64,
         page: PageNo,
         access: Access,
+        thread: u32,
         out: &mut Vec<Output>,
     ) -> Result<(), Violation> {
         let me = self.config.me;
+        let patience_ns = self.patience_ns();
         let home = self.home_of(page).ok_or(Violation::UnknownPage { from: me, page })?;
         let entry = self.table.get(page, home);
         if access.allowed_by(entry.local) {
             self.counters.faults_resolved += 1;
+            self.progress.resolved(thread, page, now_ns, patience_ns);
             out.push(Output::Resolve { page, writable: entry.local == Local::Writable });
             return Ok(());
         }
+        self.progress.want(thread, page, now_ns, patience_ns);
         if entry.pending.is_some() {
             // The install wakes the thread; should it want more than it then has, it faults again.
             self.counters.faults_joined += 1;
-            self.straddle.want(page);
             let wanted = &mut self.table.get_mut(page, home).wanted;
             *wanted = (*wanted).max(Some(access));
             return self.follow(now_ns, page, home, access, out);
@@ -159,7 +171,6 @@ impl PageEngine {
             (Access::Write, Local::ReadOnly) => self.counters.faults_upgrade += 1,
             (Access::Write, _) => self.counters.faults_write += 1,
         }
-        self.straddle.want(page);
         if home != me {
             self.ask_home(page, home, access, out);
             return Ok(());
@@ -324,28 +335,61 @@ impl PageEngine {
         }
     }
 
-    /// Whether `page` stays although its residence is over (see `straddle`). Without a
-    /// residence nothing does.
-    pub(super) fn stays_longer(&mut self, now_ns: u64, page: PageNo) -> bool {
-        let patience_ns = self.config.residence_ns.saturating_mul(PATIENCE);
-        let until_ns = now_ns.saturating_add(patience_ns);
-        if patience_ns == 0 || !self.straddle.stay(page, until_ns) {
-            return false;
+    /// How long a page stays at most beyond its residence. Without a residence nothing stays.
+    pub fn patience_ns(&self) -> u64 {
+        self.config.residence_ns.saturating_mul(PATIENCE)
+    }
+
+    /// Whether `page`, which is wanted elsewhere, stays although its residence is over.
+    pub(super) fn stays_longer(&mut self, now_ns: u64, page: PageNo, out: &mut Vec<Output>) -> bool {
+        let patience_ns = self.patience_ns();
+        if self.progress.stays_until(page).is_some_and(|until_ns| until_ns <= now_ns) {
+            self.counters.patience_ends += 1;
         }
+        let Some(until_ns) = self.progress.stay(page, now_ns, patience_ns, out) else { return false };
         self.residence.hold(until_ns, page);
         self.counters.residence_waits += 1;
         true
     }
 
-    /// A page that threads may wait for has come: what stayed for it stays one residence more.
+    /// A page that threads may wait for has come: their other pages stay one residence more.
     pub(super) fn came(&mut self, now_ns: u64, page: PageNo) {
-        let until_ns = self.stays_until(now_ns);
-        for (staying, last_ns) in self.straddle.came(page) {
-            if let Some(home) = self.home_of(staying) {
-                self.table.get_mut(staying, home).until_ns = until_ns;
-                self.residence.drop(last_ns, staying);
-                self.residence.hold(until_ns, staying);
-            }
+        for other in self.progress.came(page, now_ns) {
+            self.prolong(self.stays_until(now_ns), other);
+        }
+    }
+
+    /// A thread that was watched has run. If it had not when their residence was over, its
+    /// pages stay one residence more.
+    fn ran(&mut self, now_ns: u64, thread: u32, late: bool) {
+        let until_ns = if late { self.stays_until(now_ns) } else { now_ns };
+        if self.progress.ran(thread) {
+            self.progress.staying(thread).into_iter().for_each(|page| self.prolong(until_ns, page));
+        }
+    }
+
+    /// A thread has got beyond what it faulted on: the residence of its pages is over. They stay for others.
+    fn retired(&mut self, now_ns: u64, thread: u32) {
+        for page in self.progress.retired(thread) {
+            self.change_end(page, |until_ns| until_ns.min(now_ns));
+        }
+    }
+
+    /// `page`, if it is here, stays until `until_ns` or longer, if its patience lasts so long.
+    fn prolong(&mut self, until_ns: u64, page: PageNo) {
+        let at_most = self.progress.stays_until(page).unwrap_or(u64::MAX);
+        self.change_end(page, |before_ns| before_ns.max(until_ns).min(at_most));
+    }
+
+    /// Changes the end of the residence of `page`, if it is here and somebody has touched it.
+    fn change_end(&mut self, page: PageNo, change: impl FnOnce(u64) -> u64) {
+        let Some(home) = self.home_of(page) else { return };
+        let touched = self.progress.stays_until(page).is_some() || self.table.untouched_from(page) == 0;
+        if touched && self.local(page) != Local::Absent {
+            let entry = self.table.get_mut(page, home);
+            entry.until_ns = change(entry.until_ns);
+            let until_ns = entry.until_ns;
+            self.residence.change(until_ns, page);
         }
     }
 
@@ -371,7 +415,7 @@ impl PartialEq for PageEngine {
             && self.table == other.table
             && self.busy == other.busy
             && self.residence == other.residence
-            && self.straddle == other.straddle
+            && self.progress == other.progress
             && self.streams == other.streams
             && self.copies == other.copies
             && self.crossing == other.crossing
@@ -387,7 +431,7 @@ impl Hash for PageEngine {
         self.table.hash(state);
         self.busy.hash(state);
         self.residence.hash(state);
-        self.straddle.hash(state);
+        self.progress.hash(state);
         self.streams.hash(state);
         self.copies.hash(state);
         self.crossing.hash(state);

@@ -31,14 +31,14 @@ impl PageEngine {
     /// Makes room for `coming` foreign pages, before they are mapped.
     pub(super) fn make_room(&mut self, now_ns: u64, coming: usize, out: &mut Vec<Output>) {
         // They are what one thread waits for.
-        self.keep_bound(now_ns, coming, self.straddle.waiting().saturating_sub(1), out);
+        self.keep_bound(now_ns, coming, self.progress.waiting().saturating_sub(1), out);
     }
 
     /// At the end of a step: gives up what had to stay until now.
     pub(super) fn shrink(&mut self, now_ns: u64, out: &mut Vec<Output>) {
         if self.copies.retry_ns.is_none_or(|retry_ns| retry_ns <= now_ns) {
             self.copies.retry_ns = None;
-            self.keep_bound(now_ns, 0, self.straddle.waiting(), out);
+            self.keep_bound(now_ns, 0, self.progress.waiting(), out);
         }
     }
 
@@ -96,6 +96,7 @@ impl PageEngine {
         for Run { key: (home, _, local), first, count } in runs {
             let exclusive = local == Local::Writable;
             let message = Message::PageEvict { first, count, exclusive };
+            self.progress.gone(first, count);
             let unmap = Output::Unmap { first, count };
             if exclusive {
                 out.push(Output::Protect { first, count });

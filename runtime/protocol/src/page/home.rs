@@ -149,7 +149,7 @@ impl PageEngine {
             self.counters.residence_waits += 1;
             return Some(Phase::Residence);
         }
-        if taken && own.local != Local::Absent && self.stays_longer(now_ns, page) {
+        if taken && own.local != Local::Absent && self.stays_longer(now_ns, page, out) {
             return Some(Phase::Residence);
         }
         self.grant(now_ns, page, request, out);
@@ -207,6 +207,9 @@ impl PageEngine {
                 entry.directory = Directory::Shared(sharers.with(to));
             }
         }
+        if writable {
+            self.progress.gone(first, count);
+        }
         let message = Message::PageGrant { first, count, writable, upgrade };
         let body = if upgrade { Body::None } else { Body::Pages };
         out.push(Output::Send { to, message, body });
@@ -223,7 +226,7 @@ impl PageEngine {
         }
         let (me, from) = (self.config.me, request.from);
         let own = self.own(page);
-        let stays = now_ns < own.until_ns;
+        let stays = now_ns < own.until_ns || self.progress.is_needed(page, now_ns, self.patience_ns());
         match (own.directory, request.access) {
             (Directory::Exclusive(owner), _) => owner == me && !upgrade && !stays,
             (Directory::Shared(sharers), Access::Read) => !sharers.contains(from),

@@ -34,6 +34,20 @@ pub enum Input {
         page: PageNo,
         /// Whether the thread wants to write.
         write: bool,
+        /// Which thread of this node; the driver's number for it.
+        thread: u32,
+    },
+    /// The answer to [`Output::Watch`].
+    Ran {
+        /// The thread.
+        thread: u32,
+        /// Whether it had not when it was asked for.
+        late: bool,
+    },
+    /// A thread has got beyond all that it faulted on: it has made a request of another kind.
+    Retired {
+        /// The thread.
+        thread: u32,
     },
     /// A message of another node; the driver keeps its body until the step has returned.
     Message {
@@ -131,6 +145,13 @@ pub enum Output {
         first: PageNo,
         /// How many.
         count: u32,
+    },
+    /// Say [`Input::Ran`] once this thread has run since it was last woken from a fault, at once
+    /// if it has already. No answer is needed when it faults again before, or after
+    /// [`PageEngine::patience_ns`](super::PageEngine::patience_ns).
+    Watch {
+        /// The thread.
+        thread: u32,
     },
     /// All pages of the discard are fresh.
     Discarded {

@@ -49,10 +49,9 @@
 //! a message with a body is used up in the step that receives it. Waiting actions are carried
 //! out by `Input::Tick`.
 //!
-//! An instruction that needs several contended pages progresses too: a page that the home wants
-//! stays while a thread of this node waits for pages above it, until those have come and one
-//! residence more. Pages are thus acquired in order; the stay is bounded (16 residences, four
-//! times a tenancy).
+//! An instruction that needs several contended pages progresses too, and so does one whose
+//! thread runs late: a page that the home wants stays longer while the thread that it came for
+//! waits for a page above it, or has not run since. `progress` says how long.
 //!
 //! # Read-ahead
 //! A node that faults along consecutive pages, or in steps of a few pages, asks for more of them at
@@ -72,9 +71,9 @@ mod evict;
 mod home;
 mod io;
 mod pass;
+mod progress;
 mod residence;
 mod runs;
-mod straddle;
 mod stream;
 mod table;
 mod toucher;

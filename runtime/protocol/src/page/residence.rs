@@ -1,6 +1,6 @@
 //! Which pages must stay for a while although they have been asked for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dstd_addr::PageNo;
 
@@ -8,17 +8,23 @@ use dstd_addr::PageNo;
 #[derive(Clone, PartialEq, Eq, Hash, Default, Debug)]
 pub(super) struct Residence {
     held: BTreeSet<(u64, PageNo)>,
+    ends: BTreeMap<PageNo, u64>,
 }
 
 impl Residence {
-    /// `page` is to be given away at `until_ns`.
+    /// `page` is to be given away at `until_ns`, and not when it was to be before.
     pub(super) fn hold(&mut self, until_ns: u64, page: PageNo) {
+        if let Some(before_ns) = self.ends.insert(page, until_ns) {
+            self.held.remove(&(before_ns, page));
+        }
         self.held.insert((until_ns, page));
     }
 
-    /// Forgets that `page` was to be given away at `until_ns`.
-    pub(super) fn drop(&mut self, until_ns: u64, page: PageNo) {
-        self.held.remove(&(until_ns, page));
+    /// If `page` is to be given away, then at `until_ns`.
+    pub(super) fn change(&mut self, until_ns: u64, page: PageNo) {
+        if self.ends.contains_key(&page) {
+            self.hold(until_ns, page);
+        }
     }
 
     /// When the next page is due.
@@ -31,7 +37,9 @@ impl Residence {
         if self.deadline()? > now_ns {
             return None;
         }
-        self.held.pop_first().map(|(_, page)| page)
+        let (_, page) = self.held.pop_first()?;
+        self.ends.remove(&page);
+        Some(page)
     }
 }
 
@@ -42,10 +50,10 @@ mod tests {
     #[test]
     fn pages_fall_due_in_the_order_of_their_ends() {
         let mut residence = Residence::default();
-        residence.hold(20, PageNo(1));
         residence.hold(10, PageNo(2));
-        residence.hold(5, PageNo(3));
-        residence.drop(5, PageNo(3));
+        residence.hold(5, PageNo(1));
+        residence.change(20, PageNo(1));
+        residence.change(5, PageNo(3));
         assert_eq!(residence.deadline(), Some(10));
         assert_eq!(residence.pop_due(9), None);
         assert_eq!(residence.pop_due(10), Some(PageNo(2)));

@@ -2,6 +2,7 @@
 
 use dstd_addr::{GlobalAddr, Layout, NodeId, NodeSet, PageNo};
 
+use super::progress::PATIENCE;
 use super::*;
 use crate::{Message, MessageKind};
 
@@ -31,8 +32,20 @@ pub(super) fn walking(window_max: u16, ahead_max: u16, copies_max: Option<u32>) 
 }
 
 pub(super) fn fault(page: PageNo, write: bool) -> Input {
-    Input::Fault { page, write }
+    Input::Fault { page, write, thread: 1 }
 }
+
+/// What gives `page` back to its home `rank`.
+fn gone(rank: u16, page: PageNo) -> [Output; 3] {
+    let back = send(rank, Message::PageReturn { first: page, count: 1, exclusive: true }, Body::Pages);
+    [Output::Protect { first: page, count: 1 }, back, Output::Unmap { first: page, count: 1 }]
+}
+
+/// The thread that [`fault`] is about.
+pub(super) const WATCH: Output = Output::Watch { thread: 1 };
+/// It has run.
+pub(super) const RAN: Input = Input::Ran { thread: 1, late: false };
+const RAN_LATE: Input = Input::Ran { thread: 1, late: true };
 
 pub(super) fn got(from: u16, message: Message) -> Input {
     Input::Message { from: NodeId(from), message }
@@ -181,7 +194,8 @@ fn requests_for_a_busy_page_are_served_in_order() {
         Output::Unmap { first: p, count: 1 },
         send(3, Message::PagePass { first: p, count: 1, exclusive: false, to: NodeId(2) }, Body::None),
     ];
-    row(&mut home, RESIDENCE, Input::Tick, &given);
+    row(&mut home, RESIDENCE, Input::Tick, &[WATCH]);
+    row(&mut home, RESIDENCE, RAN, &given);
     assert_eq!(home.directory(p), exclusive(3));
 }
 
@@ -197,9 +211,13 @@ fn home_keeps_a_page_of_its_own_fault_for_the_residence() {
     assert_eq!((home.deadline(), home.local(p)), (Some(10 + RESIDENCE), Local::Writable));
     row(&mut home, 9 + RESIDENCE, Input::Tick, &[]);
     let lent = [Output::Protect { first: p, count: 1 }, send(2, grant(p, 1, false), Body::Pages)];
-    row(&mut home, 10 + RESIDENCE, Input::Tick, &lent);
+    row(&mut home, 10 + RESIDENCE, Input::Tick, &[WATCH]);
+    assert_eq!(home.deadline(), Some(10 + (1 + PATIENCE) * RESIDENCE));
+    row(&mut home, 200, RAN_LATE, &[]);
+    row(&mut home, 199 + RESIDENCE, Input::Tick, &[]);
+    row(&mut home, 200 + RESIDENCE, Input::Tick, &lent);
     assert_eq!((home.deadline(), home.directory(p)), (None, shared([0, 2])));
-    assert_eq!(home.counters().residence_waits, 1);
+    assert_eq!(home.counters().residence_waits, 2);
 }
 
 #[test]
@@ -231,10 +249,6 @@ fn a_page_stays_while_a_thread_waits_for_a_higher_one() {
     let (low, high) = (page(1, 3), page(2, 3));
     let install = |p| Output::Install { first: p, count: 1, writable: true, skip: 0 };
     let fetch = |p| Message::PageFetch { first: p, count: 1, exclusive: true };
-    let gone = |rank, p| {
-        let back = send(rank, Message::PageReturn { first: p, count: 1, exclusive: true }, Body::Pages);
-        [Output::Protect { first: p, count: 1 }, back, Output::Unmap { first: p, count: 1 }]
-    };
 
     let mut node = engine(1);
     reach(&mut node, 0, fault(low, true));
@@ -242,10 +256,12 @@ fn a_page_stays_while_a_thread_waits_for_a_higher_one() {
     reach(&mut node, 0, fault(high, true));
     row(&mut node, 0, got(1, fetch(low)), &[]);
     row(&mut node, RESIDENCE, Input::Tick, &[]);
-    assert_eq!(node.deadline(), Some(17 * RESIDENCE));
+    assert_eq!(node.deadline(), Some((1 + PATIENCE) * RESIDENCE));
     row(&mut node, 500, got(2, grant(high, 1, true)), &[install(high)]);
     row(&mut node, 499 + RESIDENCE, Input::Tick, &[]);
-    row(&mut node, 500 + RESIDENCE, Input::Tick, &gone(1, low));
+    row(&mut node, 500 + RESIDENCE, Input::Tick, &[WATCH]);
+    row(&mut node, 700, RAN_LATE, &[]);
+    row(&mut node, 700 + RESIDENCE, Input::Tick, &gone(1, low));
     assert!(node.is_idle());
 
     // It does not stay for lower ones, nor for ever.
@@ -254,25 +270,56 @@ fn a_page_stays_while_a_thread_waits_for_a_higher_one() {
     reach(&mut node, 1_000, got(1, grant(low, 1, true)));
     reach(&mut node, 1_000, fault(high, true));
     row(&mut node, 2_000, got(1, fetch(low)), &[]);
-    row(&mut node, 2_000 + 16 * RESIDENCE, Input::Tick, &gone(1, low));
+    row(&mut node, 1_999 + PATIENCE * RESIDENCE, Input::Tick, &[]);
+    row(&mut node, 2_000 + PATIENCE * RESIDENCE, Input::Tick, &gone(1, low));
 }
 
 #[test]
 fn the_home_keeps_its_own_page_while_a_thread_waits_for_a_higher_one() {
     let (low, high) = (page(0, 3), page(2, 3));
     let mut home = engine(1);
+    reach(&mut home, 0, fault(low, false));
     reach(&mut home, 0, fault(high, false));
     row(&mut home, 0, got(1, request(low, 1, false)), &[]);
     let install = Output::Install { first: high, count: 1, writable: false, skip: 0 };
     row(&mut home, 10, got(2, grant(high, 1, false)), &[install]);
     assert_eq!((home.deadline(), home.local(low)), (Some(10 + RESIDENCE), Local::Writable));
     let lent = [Output::Protect { first: low, count: 1 }, send(1, grant(low, 1, false), Body::Pages)];
-    row(&mut home, 10 + RESIDENCE, Input::Tick, &lent);
+    row(&mut home, 10 + RESIDENCE, Input::Tick, &[WATCH]);
+    row(&mut home, 300, RAN_LATE, &[]);
+    row(&mut home, 300 + RESIDENCE, Input::Tick, &lent);
     assert!(home.is_idle());
 }
 
 #[test]
-fn an_owner_gives_back_after_the_residence_at_once() {
+fn a_page_goes_when_its_threads_have_got_beyond_it() {
+    let p = page(1, 3);
+    let fetch = |p| Message::PageFetch { first: p, count: 1, exclusive: true };
+    let [one, other] = [1, 2].map(|thread| Input::Retired { thread });
+    let mut node = engine(1);
+    reach(&mut node, 0, fault(p, true));
+    // One that waits has not got beyond it.
+    row(&mut node, 0, one, &[]);
+    reach(&mut node, 0, got(1, grant(p, 1, true)));
+    row(&mut node, 1, got(1, fetch(p)), &[]);
+    row(&mut node, 2, other, &[]);
+    assert_eq!(node.deadline(), Some(RESIDENCE));
+    row(&mut node, 3, one, &gone(1, p));
+    assert!(node.is_idle());
+
+    // It stays for another thread that it came for.
+    let mut node = engine(1);
+    reach(&mut node, 0, fault(p, true));
+    reach(&mut node, 0, Input::Fault { page: p, write: true, thread: 2 });
+    reach(&mut node, 0, got(1, grant(p, 1, true)));
+    row(&mut node, 1, one, &[]);
+    row(&mut node, 2, got(1, fetch(p)), &[Output::Watch { thread: 2 }]);
+    row(&mut node, 3, other, &gone(1, p));
+    assert!(node.is_idle());
+}
+
+#[test]
+fn an_owner_gives_back_at_once_what_came_for_a_thread_that_goes_on() {
     let p = page(1, 3);
     for (exclusive, after) in [(false, Local::ReadOnly), (true, Local::Absent)] {
         let mut node = engine(1);
@@ -283,6 +330,8 @@ fn an_owner_gives_back_after_the_residence_at_once() {
         if exclusive {
             outputs.push(Output::Unmap { first: p, count: 1 });
         }
+        // It has run, since it faults again; the page is the higher one.
+        reach(&mut node, 0, fault(page(1, 2), true));
         row(&mut node, RESIDENCE, got(1, Message::PageFetch { first: p, count: 1, exclusive }), &outputs);
         assert_eq!((node.local(p), node.deadline()), (after, None));
     }
@@ -404,8 +453,12 @@ fn pages_in_residence_at_home_end_a_window() {
     reach(&mut home, 0, got(2, Message::PageReturn { first: p(1), count: 1, exclusive: true }));
     let lent = [Output::Protect { first: p(0), count: 1 }, send(1, grant(p(0), 1, false), Body::Pages)];
     row(&mut home, 1, got(1, request(p(0), 4, false)), &lent);
-    let lent = [Output::Protect { first: p(1), count: 3 }, send(3, grant(p(0), 4, false), Body::Pages)];
+    // So does one whose thread has perhaps not run.
+    let lent = [send(3, grant(p(0), 1, false), Body::Pages)];
     row(&mut home, RESIDENCE, got(3, request(p(0), 4, false)), &lent);
+    reach(&mut home, RESIDENCE, Input::Retired { thread: 1 });
+    let lent = [Output::Protect { first: p(1), count: 3 }, send(2, grant(p(0), 4, false), Body::Pages)];
+    row(&mut home, RESIDENCE, got(2, request(p(0), 4, false)), &lent);
 }
 
 #[test]

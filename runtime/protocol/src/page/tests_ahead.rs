@@ -3,8 +3,8 @@
 use dstd_addr::{NodeId, PageNo};
 
 use super::tests::{
-    RESIDENCE, bounded, exclusive, fault, got, grant, page, reach, request, row, send, shared, upgrade,
-    walking,
+    RAN, RESIDENCE, WATCH, bounded, exclusive, fault, got, grant, page, reach, request, row, send, shared,
+    upgrade, walking,
 };
 use super::*;
 use crate::Message;
@@ -205,7 +205,8 @@ fn a_holder_answers_a_range_at_once_apart_from_pages_in_residence() {
     };
     let at_once: Vec<_> = [gone(2, 1), gone(4, 3)].concat();
     row(&mut node, 1, got(1, fetch(theirs(1), 6, true)), &at_once);
-    row(&mut node, RESIDENCE, Input::Tick, &[gone(1, 1), gone(3, 1)].concat());
+    row(&mut node, RESIDENCE, Input::Tick, &[WATCH]);
+    row(&mut node, RESIDENCE, RAN, &[gone(1, 1), gone(3, 1)].concat());
     assert!(node.is_idle());
 }
 

@@ -81,7 +81,7 @@ fn an_upgrade_under_way_keeps_its_page() {
     let (p, q) = (page(1, 1), page(1, 2));
     fetch(&mut engine, [(1, false)]);
     reach(&mut engine, RESIDENCE, fault(p, true));
-    reach(&mut engine, RESIDENCE, fault(q, false));
+    reach(&mut engine, RESIDENCE, Input::Fault { page: q, write: false, thread: 2 });
     row(&mut engine, RESIDENCE, got(1, grant(q, 1, false)), &[install(q, false)]);
     let late = 3 * RESIDENCE;
     let upgraded = [

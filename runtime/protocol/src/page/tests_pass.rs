@@ -3,7 +3,8 @@
 use dstd_addr::{NodeId, PageNo};
 
 use super::tests::{
-    RESIDENCE, bounded, exclusive, fault, got, grant, page, reach, request, row, send, shared, upgrade,
+    RAN, RESIDENCE, WATCH, bounded, exclusive, fault, got, grant, page, reach, request, row, send, shared,
+    upgrade,
 };
 use super::*;
 use crate::{Message, MessageKind};
@@ -187,7 +188,8 @@ fn an_owner_passes_and_keeps_only_what_it_may() {
             [out(2, passed(theirs(2), 1, write), theirs(2), 1), out(1, back(theirs(4), 2), theirs(4), 2)]
                 .concat();
         row(&mut owner, 1, got(1, pass(theirs(2), 4, write, 2)), &gone);
-        row(&mut owner, RESIDENCE, Input::Tick, &out(1, back(theirs(3), 1), theirs(3), 1));
+        row(&mut owner, RESIDENCE, Input::Tick, &[WATCH]);
+        row(&mut owner, RESIDENCE, RAN, &out(1, back(theirs(3), 1), theirs(3), 1));
         // The first page itself stays: it goes to the asker later, the others home at once.
         let mut owner = bounded(8, None);
         reach(&mut owner, 0, fault(theirs(0), true));
@@ -195,7 +197,8 @@ fn an_owner_passes_and_keeps_only_what_it_may() {
         reach(&mut owner, 0, fault(theirs(1), true));
         reach(&mut owner, 0, got(1, grant(theirs(1), 2, true)));
         row(&mut owner, 1, got(1, pass(theirs(1), 2, write, 3)), &out(1, back(theirs(2), 1), theirs(2), 1));
-        row(&mut owner, RESIDENCE, Input::Tick, &out(3, passed(theirs(1), 1, write), theirs(1), 1));
+        reach(&mut owner, RESIDENCE, Input::Tick);
+        row(&mut owner, RESIDENCE, RAN, &out(3, passed(theirs(1), 1, write), theirs(1), 1));
         assert_eq!(owner.local(theirs(1)), if write { Local::Absent } else { Local::ReadOnly });
     }
 }

@@ -191,7 +191,7 @@ impl PageEngine {
                 self.table.get_mut(page, from).revoke = Some(by_itself);
                 self.residence.hold(entry.until_ns, page);
                 self.counters.residence_waits += 1;
-            } else if self.stays_longer(now_ns, page) {
+            } else if self.stays_longer(now_ns, page, out) {
                 self.table.get_mut(page, from).revoke = Some(by_itself);
             } else {
                 gather(&mut runs, page, self.config.layout.kind(page.addr().0));
@@ -207,7 +207,7 @@ impl PageEngine {
     /// The minimum residence of a foreign page that the home wants is over.
     pub(super) fn residence_over(&mut self, now_ns: u64, page: PageNo, out: &mut Vec<Output>) {
         let Some(home) = self.home_of(page) else { return };
-        if self.stays_longer(now_ns, page) {
+        if self.stays_longer(now_ns, page, out) {
             return;
         }
         if let Some(revoke) = self.table.get_mut(page, home).revoke.take() {
@@ -223,6 +223,9 @@ impl PageEngine {
             if !revoke.keeps() {
                 self.copies.gone();
             }
+        }
+        if !revoke.keeps() {
+            self.progress.gone(first, count);
         }
         let unmap = Output::Unmap { first, count };
         if revoke == Revoke::Drop {

@@ -50,6 +50,14 @@ pub enum Action {
     Run { thread: usize },
 }
 
+/// Threads that stopped at one page for the same.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Faults {
+    page: PageNo,
+    write: bool,
+    threads: BTreeSet<usize>,
+}
+
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Frame {
     message: Message,
@@ -66,8 +74,8 @@ pub struct World {
     truth: BTreeMap<PageNo, u8>,
     /// By sender and receiver.
     channels: BTreeMap<(usize, usize), VecDeque<Frame>>,
-    /// Fault events no engine has read yet: page, write.
-    events: Vec<VecDeque<(PageNo, bool)>>,
+    /// Fault events no engine has read yet. It reads those alike at once.
+    events: Vec<VecDeque<Faults>>,
     /// Threads asleep in each node's kernel, oldest first: page, thread.
     kernels: Vec<VecDeque<(PageNo, usize)>>,
     /// Stays 0 in the model, where time only means that a tick may come; runs in random walks.
@@ -143,18 +151,36 @@ impl World {
         match action {
             Action::Deliver { from, to } => self.deliver(from, to),
             Action::Event { node } => {
-                if let Some((page, write)) = self.events[node].pop_front() {
-                    self.step_page(node, self.now_ns, Input::Fault { page, write }, &[]);
+                if let Some(Faults { page, write, threads }) = self.events[node].pop_front() {
+                    for thread in threads {
+                        let fault = Input::Fault { page, write, thread: thread as u32 };
+                        self.step_page(node, self.now_ns, fault, &[]);
+                    }
                 }
             }
             Action::Tick { node } => {
                 let due = self.engines[node].deadline().unwrap_or(0).max(self.now_ns);
                 self.step_page(node, due, Input::Tick, &[]);
             }
-            Action::Run { thread } => self.run(thread, &setup.programs[thread].1),
+            Action::Run { thread } => {
+                self.threads[thread].has_run = true;
+                self.run(thread, &setup.programs[thread].1);
+            }
         }
+        self.tell_of_runs();
         if let Err(broken) = self.check(false) {
             self.break_with(broken);
+        }
+    }
+
+    /// Answers for those watched threads that have run.
+    fn tell_of_runs(&mut self) {
+        for thread in 0..self.threads.len() {
+            let Thread { node, watched, has_run, .. } = self.threads[thread];
+            if let Some(late) = watched.filter(|_| has_run) {
+                self.threads[thread].watched = None;
+                self.step_page(node, self.now_ns, Input::Ran { thread: thread as u32, late }, &[]);
+            }
         }
     }
 
@@ -276,6 +302,10 @@ impl World {
                 self.wake_faults(node, first, count as u16);
             }
             Output::Discarded { token } => self.discarded(node, token),
+            Output::Watch { thread } => {
+                let thread = &mut self.threads[thread as usize];
+                thread.watched = Some(!thread.has_run);
+            }
         }
         Ok(())
     }
@@ -283,7 +313,12 @@ impl World {
     fn wake_faults(&mut self, node: usize, first: PageNo, count: u16) {
         let pages = first..first.plus(u64::from(count));
         for thread in self.threads.iter_mut().filter(|thread| thread.node == node) {
-            thread.fault = thread.fault.filter(|page| !pages.contains(page));
+            if thread.fault.is_some_and(|page| pages.contains(&page)) {
+                thread.fault = None;
+                // Without a residence nobody asks.
+                thread.has_run = self.engines[node].config().residence_ns == 0;
+                thread.watched = None;
+            }
         }
     }
 
@@ -293,8 +328,13 @@ impl World {
         let mapped = self.memories[node].mapped(page);
         if mapped == Local::Absent || (write && mapped != Local::Writable) {
             self.threads[thread].fault = Some(page);
-            if !self.events[node].contains(&(page, write)) {
-                self.events[node].push_back((page, write));
+            let alike =
+                self.events[node].iter_mut().find(|faults| (faults.page, faults.write) == (page, write));
+            match alike {
+                Some(faults) => {
+                    faults.threads.insert(thread);
+                }
+                None => self.events[node].push_back(Faults { page, write, threads: [thread].into() }),
             }
             return None;
         }

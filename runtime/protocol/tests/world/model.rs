@@ -59,6 +59,11 @@ fn explore(name: &str, setup: Setup) {
     checker.assert_properties();
 }
 
+/// For programs that have too many states where pages stay for threads.
+pub fn without_residence(name: &str, setup: &Setup) {
+    explore(&format!("{name}, residence 0"), Setup { residence_ns: 0, ..setup.clone() });
+}
+
 pub fn both_residences(name: &str, setup: &Setup) {
     for residence_ns in [0, 1] {
         explore(&format!("{name}, residence {residence_ns}"), Setup { residence_ns, ..setup.clone() });

@@ -15,6 +15,8 @@ pub enum Op {
     Store(PageNo, u8),
     /// Adds one; panics of a lost update show as a stale read.
     Add(PageNo),
+    /// Copies the word of one page to another: needs both at once.
+    Copy { from: PageNo, to: PageNo },
     /// Reads; goes to `then` when the word is `word`.
     IfEqual { page: PageNo, word: u8, then: u8 },
     /// Replaces `old` by `new` and goes to `then`, or goes on.
@@ -54,6 +56,10 @@ pub struct Thread {
     pub node: usize,
     /// The page whose fault blocks it.
     pub fault: Option<PageNo>,
+    /// Whether it has run since a page was there for it.
+    pub has_run: bool,
+    /// Its engine wants to know that; whether it had not when the engine asked.
+    pub watched: Option<bool>,
     next: u8,
     stage: Stage,
     alone: bool,
@@ -63,7 +69,16 @@ pub struct Thread {
 
 impl Thread {
     pub fn new(node: usize) -> Thread {
-        Thread { node, fault: None, next: 0, stage: Stage::Ready, alone: false, calls: 0 }
+        Thread {
+            node,
+            fault: None,
+            has_run: true,
+            watched: None,
+            next: 0,
+            stage: Stage::Ready,
+            alone: false,
+            calls: 0,
+        }
     }
 
     pub fn finished(&self, ops: &[Op]) -> bool {
@@ -96,6 +111,10 @@ impl World {
             Op::Load(page) => self.update(thread, page, |_| (None, None)),
             Op::Store(page, word) => self.update(thread, page, |_| (Some(word), None)),
             Op::Add(page) => self.update(thread, page, |word| (Some(word.wrapping_add(1)), None)),
+            Op::Copy { from, to } => {
+                let Some(word) = self.touch(thread, from, false) else { return };
+                self.update(thread, to, |_| (Some(word), None));
+            }
             Op::IfEqual { page, word, then } => {
                 self.update(thread, page, |seen| (None, (seen == word).then_some(then)));
             }

@@ -148,7 +148,7 @@ pub(super) fn park(stage: &mut Stage<'_>) {
 pub(super) fn bystander(stage: &mut Stage<'_>) {
     let (addr, ready) = (stage.place(), stage.place());
     let (sleeper, waker) = (stage.any_node(), stage.any_node());
-    let rounds = stage.rng.between(3, 12);
+    let rounds = stage.rng.between(8, 24);
     stage.expect(addr, rounds + 1, "rounds of a sleeper");
     stage.thread(sleeper, move |cpu| async move {
         cpu.store(addr, 1).await;
@@ -160,16 +160,16 @@ pub(super) fn bystander(stage: &mut Stage<'_>) {
             }
         }
     });
-    for _ in 0..stage.rng.between(1, 5) {
+    for _ in 0..stage.rng.between(3, 7) {
         let node = stage.any_node();
         stage.thread(node, move |cpu| async move {
             while cpu.load(ready).await == 0 {
                 cpu.pause(20_000).await;
             }
-            for _ in 0..8 * rounds {
+            for _ in 0..24 * rounds {
                 let waited = futex::wait(&cpu, addr, 0, None).await;
                 cpu.check(waited == Waited::Differs, || format!("a bystander's wait ended {waited:?}"));
-                cpu.dawdle(40_000).await;
+                cpu.dawdle(4_000).await;
             }
         });
     }

@@ -90,6 +90,10 @@ impl World {
                 Ok(())
             }
             page::Output::Fresh { first, count } => self.make_fresh(node, first, count),
+            page::Output::Watch { thread } => {
+                self.watch(node, thread as usize);
+                Ok(())
+            }
             page::Output::Discarded { token } => {
                 self.signal(token, Signal::Discarded);
                 Ok(())

@@ -38,7 +38,7 @@ enum Event {
     /// The oldest message of a link arrives.
     Arrive { from: NodeId, to: NodeId },
     /// A fault event comes up again.
-    Echo { node: NodeId, page: PageNo, write: bool },
+    Echo { node: NodeId, page: PageNo, write: bool, thread: usize },
 }
 
 pub(crate) struct World {
@@ -155,6 +155,7 @@ impl World {
         }
         check::progress::all_finished(self)?;
         check::result::exact(&self.results, &self.order)?;
+        check::kept::check(self)?;
         check::rest::check(self)?;
         self.books.close(self.pages.iter().map(PageEngine::counters))?;
         Ok(Summary {
@@ -202,8 +203,8 @@ impl World {
                 self.arrive(from, to);
                 Ok(())
             }
-            Event::Echo { node, page, write } => {
-                self.hand_over_fault(node, page, write);
+            Event::Echo { node, page, write, thread } => {
+                self.hand_over_fault(node, page, write, thread);
                 Ok(())
             }
         }

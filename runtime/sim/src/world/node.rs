@@ -1,6 +1,6 @@
 //! One node: its memory, its kernel, and the engine thread that serves what comes in.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use dstd_addr::{GlobalAddr, Layout, NodeId, PageNo};
@@ -46,7 +46,10 @@ pub(crate) struct Node {
     pub(super) published: u64,
     pub(super) calls: VecDeque<futex::Input>,
     pub(super) discards: VecDeque<page::Input>,
-    faults: VecDeque<(PageNo, bool)>,
+    faults: VecDeque<(PageNo, bool, usize)>,
+    /// Threads whose engine wants to know when they have run, and those that have.
+    pub(super) watched: BTreeSet<usize>,
+    ran: VecDeque<(usize, bool)>,
     peers: Vec<VecDeque<Envelope>>,
     tick: bool,
     due_at: Option<u64>,
@@ -63,6 +66,7 @@ pub(crate) struct Node {
 #[derive(Clone, Copy, Debug)]
 enum Source {
     Fault,
+    Ran,
     Call,
     Discard,
     Tick,
@@ -80,6 +84,8 @@ impl Node {
             calls: VecDeque::new(),
             discards: VecDeque::new(),
             faults: VecDeque::new(),
+            watched: BTreeSet::new(),
+            ran: VecDeque::new(),
             peers: vec![VecDeque::new(); usize::from(layout.nodes())],
             tick: false,
             due_at: None,
@@ -94,6 +100,9 @@ impl Node {
         let mut sources = Vec::new();
         if !self.faults.is_empty() {
             sources.push(Source::Fault);
+        }
+        if !self.ran.is_empty() {
+            sources.push(Source::Ran);
         }
         if !self.calls.is_empty() {
             sources.push(Source::Call);
@@ -119,9 +128,25 @@ impl World {
         }
     }
 
-    pub(super) fn hand_over_fault(&mut self, node: NodeId, page: PageNo, write: bool) {
-        self.node(node).faults.push_back((page, write));
+    pub(super) fn hand_over_fault(&mut self, node: NodeId, page: PageNo, write: bool, thread: usize) {
+        self.node(node).faults.push_back((page, write, thread));
         self.poke(node);
+    }
+
+    /// The engine wants to know when `thread` has run; whether it has.
+    pub(super) fn watch(&mut self, node: NodeId, thread: usize) {
+        self.node(node).watched.insert(thread);
+        if self.threads[thread].has_run() {
+            self.tell_that_it_runs(node, thread, false);
+        }
+    }
+
+    /// A thread runs: its engine is told if it wants to know.
+    pub(super) fn tell_that_it_runs(&mut self, node: NodeId, thread: usize, late: bool) {
+        if self.node(node).watched.remove(&thread) && !self.sabotages(Sabotage::ForgetRan) {
+            self.node(node).ran.push_back((thread, late));
+            self.poke(node);
+        }
     }
 
     pub(super) fn arrive(&mut self, from: NodeId, to: NodeId) {
@@ -178,14 +203,27 @@ impl World {
         let this = self.node(node);
         match source {
             Source::Fault => {
-                if let Some((page, write)) = this.faults.pop_front() {
+                if let Some((page, write, thread)) = this.faults.pop_front() {
                     self.books.faults += 1;
-                    self.step_pages(node, page::Input::Fault { page, write }, Rc::default())?;
+                    let fault = page::Input::Fault { page, write, thread: thread as u32 };
+                    self.step_pages(node, fault, Rc::default())?;
+                }
+            }
+            Source::Ran => {
+                if let Some((thread, late)) = this.ran.pop_front() {
+                    let ran = page::Input::Ran { thread: thread as u32, late };
+                    self.step_pages(node, ran, Rc::default())?;
                 }
             }
             Source::Call => {
                 if let Some(call) = this.calls.pop_front() {
                     self.step_futex(node, call)?;
+                    if let futex::Input::Wake { token, .. } = call
+                        && let Some(&thread) = self.token_owners.get(&token)
+                    {
+                        let retired = page::Input::Retired { thread: thread as u32 };
+                        self.step_pages(node, retired, Rc::default())?;
+                    }
                 }
             }
             Source::Discard => {
@@ -277,6 +315,6 @@ fn named(output: &page::Output) -> (PageNo, u32) {
         | page::Output::Upgrade { first, count } => (first, count.into()),
         page::Output::Resolve { page, .. } => (page, 1),
         page::Output::Fresh { first, count } => (first, count),
-        page::Output::Discarded { .. } => (PageNo(0), 0),
+        page::Output::Watch { .. } | page::Output::Discarded { .. } => (PageNo(0), 0),
     }
 }

@@ -46,13 +46,30 @@ pub(crate) struct Thread {
     faults_in_a_row: u32,
     /// How many pages, or rights to them, have come for the operation.
     transfers: u32,
+    /// Whether it has run since it was last woken from a fault.
+    has_run: bool,
     /// Counts its sleeps, so that an old timeout does not end a new one.
     nap: u64,
 }
 
 impl Thread {
     pub(super) fn new(node: NodeId, slot: Rc<RefCell<Slot>>, program: Program) -> Thread {
-        Thread { node, slot, program, op: None, state: State::Runs, faults_in_a_row: 0, transfers: 0, nap: 0 }
+        Thread {
+            node,
+            slot,
+            program,
+            op: None,
+            state: State::Runs,
+            faults_in_a_row: 0,
+            transfers: 0,
+            has_run: true,
+            nap: 0,
+        }
+    }
+
+    /// Whether it has run since it was last woken from a fault.
+    pub(super) fn has_run(&self) -> bool {
+        self.has_run
     }
 
     /// What it still waits for, if it has not finished.
@@ -75,6 +92,9 @@ impl World {
     pub(super) fn run_thread(&mut self, number: usize) -> Checked {
         let thread = &mut self.threads[number];
         let node = thread.node;
+        thread.has_run = true;
+        self.tell_that_it_runs(node, number, true);
+        let thread = &mut self.threads[number];
         let Some(op) = thread.op.take().or_else(|| thread.poll()) else {
             thread.state = State::Finished;
             let complaint = thread.slot.borrow_mut().complaint.take();
@@ -173,13 +193,13 @@ impl World {
         check::progress::retires(number, faults)?;
         self.worst_access = self.worst_access.max(faults);
         self.note(|| format!("thread {number} of node {node} faults on {page:?}, write {write}"));
-        self.hand_over_fault(node, page, write);
+        self.hand_over_fault(node, page, write, number);
         if self.rng.once_in(40) {
-            self.hand_over_fault(node, page, write);
+            self.hand_over_fault(node, page, write, number);
         }
         if self.rng.once_in(40) {
             let delay = self.rng.below(200_000);
-            self.after(delay, Event::Echo { node, page, write });
+            self.after(delay, Event::Echo { node, page, write, thread: number });
         }
         Ok(false)
     }
@@ -258,7 +278,10 @@ impl World {
             if thread.node == node
                 && matches!(thread.state, State::Faulted { page, .. } if pages.contains(&page))
             {
-                self.threads[number].transfers += u32::from(came);
+                let thread = &mut self.threads[number];
+                thread.transfers += u32::from(came);
+                thread.has_run = false;
+                self.node(node).watched.remove(&number);
                 self.rise(number, None);
             }
         }

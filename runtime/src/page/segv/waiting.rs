@@ -7,7 +7,7 @@ use dstd_addr::Kind;
 use super::super::faults::{At, Fault};
 use super::arrivals::{Arrivals, Waiting};
 use crate::context::Context;
-use crate::stack;
+use crate::{raw, stack};
 
 struct Service {
     context: &'static Context,
@@ -42,7 +42,7 @@ pub(crate) fn serve_signal(address: u64, write: bool, at: At) -> bool {
         Kind::Unused | Kind::Image => false,
     };
     if ours {
-        let fault = Fault { address, write, thread: 0, at: Some(at) };
+        let fault = Fault { address, write, thread: raw::thread(), at: Some(at) };
         service.arrivals.wait(fault, || service.context.queue.wake());
     }
     ours

@@ -97,6 +97,21 @@ impl Waiter {
         Ok(ready)
     }
 
+    /// As [`sleep`](Waiter::sleep), to look then at something that no descriptor tells. When it ends by itself
+    /// that says nothing about how long to spin.
+    ///
+    /// # Errors
+    /// As [`sleep`](Waiter::sleep).
+    pub fn doze(&mut self, fds: &mut [libc::pollfd], time: Duration) -> io::Result<usize> {
+        self.counts.sleeps += 1;
+        let before = self.now();
+        let ready = sys::ppoll(fds, Some(time))?;
+        if ready > 0 {
+            self.pace.slept(self.now() - before, true);
+        }
+        Ok(ready)
+    }
+
     /// How often it did what so far.
     pub fn counts(&self) -> Counts {
         self.counts
@@ -128,6 +143,15 @@ mod tests {
         assert_eq!(waiter.sleep(&mut fds, None).unwrap(), 1);
         assert_eq!(fds[0].revents, libc::POLLIN);
         assert_eq!(waiter.counts().sleeps, 2);
+    }
+
+    #[test]
+    fn a_doze_that_ends_by_itself_leaves_the_window() {
+        let mut waiter = Waiter::new(SPIN_NS_DEFAULT, Cores::Enough);
+        assert_eq!(waiter.doze(&mut [], Duration::from_nanos(1)).unwrap(), 0);
+        assert_eq!((waiter.pace.window_ns(), waiter.counts().sleeps), (SPIN_NS_DEFAULT, 1));
+        assert_eq!(waiter.sleep(&mut [], Some(Duration::ZERO)).unwrap(), 0);
+        assert_eq!(waiter.pace.window_ns(), SPIN_NS_DEFAULT / 2);
     }
 
     #[test]
