@@ -12,9 +12,11 @@
 //! | rank image_bias | peers[64] { faults, messages, bytes } | hot pages (see [`hot`]) | blocks on them (see [`blocks`])
 //! ```
 //!
-//! *Who may touch what, when.* The node writes, any thread, relaxed: each number stands alone. Only
-//! `ending` is released, and acquired by the launcher, so that the words before it are whole. The
-//! launcher reads at any time and writes only `version`, before the node starts.
+//! *Who may touch what, when.* The node writes, relaxed: each number stands alone. `sent`, `peers`, hot pages and blocks
+//! are the engine thread's, but for the rows of striped blocks; all else any thread may write. Only `ending` is released,
+//! and acquired by the launcher, so that the words before it are whole. The launcher reads at any time. Of a block that
+//! a node maps it writes only `version`, before the node starts. The block of a node on another host is the launcher's
+//! alone: it writes there what that host says ([`Stats::set_phase`], [`Stats::restore`]).
 //!
 //! *Why not safe code.* Memory shared by two processes has no safe wrapper in std.
 
@@ -29,9 +31,11 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use dstd_addr::NODES_MAX;
 
 pub mod blocks;
+pub mod cell;
 pub mod hot;
 
 use blocks::BlockTable;
+use cell::add;
 use hot::HotTable;
 
 /// What the kernel calls the memory of a block.
@@ -235,8 +239,8 @@ impl Stats {
         let by_kind = &self.sent[kind.min(KINDS_MAX - 1)];
         let by_peer = self.peers.get(usize::from(to)).map(|peer| &peer.sent);
         for sent in [Some(by_kind), by_peer].into_iter().flatten() {
-            sent.messages.store(sent.messages.load(Relaxed) + 1, Relaxed);
-            sent.bytes.store(sent.bytes.load(Relaxed) + bytes, Relaxed);
+            add(&sent.messages, 1);
+            add(&sent.bytes, bytes);
         }
     }
 

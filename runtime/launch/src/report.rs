@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use dstd_control::stats::blocks::Blocks;
+use dstd_control::stats::cell::get;
 use dstd_control::stats::hot;
 use dstd_control::stats::{FaultService, KINDS, Stats};
 use serde::Serialize;
@@ -112,11 +112,6 @@ struct Pages {
     discarded: u64,
 }
 
-fn get(counter: &AtomicU64) -> u64 {
-    // Relaxed: each number stands alone.
-    counter.load(Ordering::Relaxed)
-}
-
 impl Node {
     /// A node that ran: `peak_rss_bytes` is what the kernel says, `pid` is 0 when nobody knows it.
     pub(crate) fn new(
@@ -205,7 +200,7 @@ impl Report {
         // Reading a program's debug information takes its time.
         let any = nodes.iter().any(|node| !node.hot.is_empty());
         let symbols = if any { Symbols::of(Path::new(&heading.program)) } else { Symbols::none() };
-        let hot_pages = pages::merge(&nodes, &symbols);
+        let hot_pages = pages::merge(&nodes, &symbols, pages::PAGES_MAX);
         let advice = pages::advice(&hot_pages, &symbols);
         Report {
             schema: SCHEMA,
@@ -243,21 +238,27 @@ impl Report {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering;
+
     use super::*;
     use dstd_control::stats::StatsBlock;
     use dstd_control::stats::blocks::{PageOfBlocks, TRACE_CALLS};
     use serde_json::{Value, json};
 
     fn report(nodes: Vec<Node>) -> Value {
+        serde_json::to_value(report_of("/p", nodes)).unwrap()
+    }
+
+    pub(super) fn report_of(program: &str, nodes: Vec<Node>) -> Report {
         let heading = Heading {
             job: "j".to_owned(),
-            program: "/p".to_owned(),
+            program: program.to_owned(),
             args: vec!["a".to_owned()],
             transport: "tcp",
             mode: "no-direct",
         };
         let verdict = Verdict { origin: Origin::Node, node: Some(1), code: 137, reason: "why".to_owned() };
-        serde_json::to_value(Report::new(&heading, 1.5, &verdict, nodes)).unwrap()
+        Report::new(&heading, 1.5, &verdict, nodes)
     }
 
     /// Makes `stats` say that blocks of 32 bytes lie on the page at 0x2000.
@@ -321,7 +322,7 @@ mod tests {
                         "rank": 0, "read": 0, "write": 1, "excess": 0, "first_byte": 8, "last_byte": 8,
                         "sites": [{"address": "0x77", "samples": 1, "function": null, "file": null, "line": null}],
                         "blocks": [{
-                            "address": "0x2000", "bytes": 32, "name": null,
+                            "address": "0x2000", "bytes": 32, "name": null, "perhaps": false,
                             "function": null, "file": null, "line": null
                         }]
                     }]

@@ -86,11 +86,6 @@ impl Symbols {
         places.min_by_key(Place::whose)
     }
 
-    /// Name and start of the static that the byte at `address` of the file belongs to.
-    pub(crate) fn find_static(&self, address: u64) -> Option<(String, u64)> {
-        self.name(address)
-    }
-
     /// What to do so that functions and lines are known, when they are not.
     pub(crate) fn advice(&self) -> &'static str {
         let Some(loader) = &self.0 else {
@@ -116,7 +111,7 @@ impl Symbols {
             }
         }
         // Line tables alone have names without a path, and a stripped program has none.
-        let symbol = self.name(address).map(|(name, _)| name);
+        let symbol = self.symbol(address).map(|(name, _)| name);
         match places.last_mut() {
             Some(outermost) => outermost.function = symbol.or(outermost.function.take()),
             None => places.push(Place { function: symbol, ..Place::default() }),
@@ -124,8 +119,8 @@ impl Symbols {
         places
     }
 
-    /// Name and address of the symbol at or before `address`.
-    fn name(&self, address: u64) -> Option<(String, u64)> {
+    /// Name and start of the function or static that the byte at `address` of the file belongs to.
+    pub(crate) fn symbol(&self, address: u64) -> Option<(String, u64)> {
         let symbol = self.0.as_ref()?.find_symbol_info(address)?;
         Some((addr2line::demangle_auto(symbol.name().into(), None).into_owned(), symbol.address()))
     }
@@ -216,7 +211,7 @@ mod tests {
             [const { std::sync::atomic::AtomicU64::new(1) }; 7];
         let symbols = Symbols::of(&std::env::current_exe().unwrap());
         let start = NUMBERS.as_ptr() as u64 - bias();
-        let (name, found) = symbols.find_static(start + 50).unwrap();
+        let (name, found) = symbols.symbol(start + 50).unwrap();
         assert!(name.contains("NUMBERS"), "{name}");
         assert_eq!(found, start);
     }
@@ -225,7 +220,7 @@ mod tests {
     fn what_is_not_there_is_not_known() {
         for symbols in [Symbols::none(), Symbols::of(Path::new("/nonexistent"))] {
             assert_eq!(symbols.find(0x1234, None), Place::default());
-            assert_eq!(symbols.find_static(0x1234), None);
+            assert_eq!(symbols.symbol(0x1234), None);
             assert!(symbols.advice().contains("cannot be read"));
         }
     }
@@ -254,7 +249,7 @@ mod tests {
             ),
             (
                 "x::y",
-                Some("/root/.rustup/toolchains/stable/lib/rustlib/src/rust/library/std/a.rs"),
+                Some("/home/u/.rustup/toolchains/stable/lib/rustlib/src/rust/library/std/a.rs"),
                 Whose::Other,
             ),
             ("x::insert", Some("/rust/deps/hashbrown-0.16.0/src/raw.rs"), Whose::Other),
@@ -269,7 +264,7 @@ mod tests {
             ("malloc", own, Whose::Other),
             (
                 "serde_json::to_vec",
-                Some("/root/.cargo/registry/src/index/serde_json-1/src/ser.rs"),
+                Some("/home/u/.cargo/registry/src/index/serde_json-1/src/ser.rs"),
                 Whose::Crate,
             ),
             ("serde_json::to_vec", None, Whose::Named),

@@ -68,12 +68,17 @@ fn watch(command: &TopCommand) -> Result<(), String> {
     let mut shown = 0;
     while command.count != Some(shown) {
         thread::sleep(if before.is_empty() { Duration::ZERO } else { command.interval });
-        let blocks = match blocks(pid) {
-            Ok(blocks) if !blocks.is_empty() => blocks,
-            _ if shown > 0 => return Ok(()),
-            Ok(_) => return Err(format!("process {pid} runs no nodes on this host")),
-            Err(error) => return Err(format!("cannot look into process {pid}: {error}")),
+        let cannot = |error| format!("cannot look into process {pid}: {error}");
+        let files = match files(pid) {
+            Ok(files) => files,
+            Err(_) if !before.is_empty() => return Ok(()),
+            Err(error) => return Err(cannot(error)),
         };
+        let blocks = blocks(&files).map_err(cannot)?;
+        if blocks.is_empty() {
+            let ended = !before.is_empty();
+            return if ended { Ok(()) } else { Err(format!("process {pid} runs no nodes on this host")) };
+        }
         let symbols =
             symbols.get_or_insert_with(|| program_of(pid).map_or(Symbols::none(), |at| Symbols::of(&at)));
         let now = nodes(&blocks);
@@ -116,15 +121,11 @@ fn files(pid: u32) -> io::Result<Vec<PathBuf>> {
         .collect())
 }
 
-/// The nodes of a launcher that have begun to run, by rank.
-fn blocks(pid: u32) -> io::Result<Vec<StatsBlock>> {
+/// The nodes of a launcher that have begun to run, by rank, from the statistics it holds open.
+fn blocks(files: &[PathBuf]) -> io::Result<Vec<StatsBlock>> {
     let mut blocks = Vec::new();
-    for path in files(pid)? {
-        let file = File::options().read(true).write(true).open(path)?;
-        let block = StatsBlock::watch(file.as_fd())?;
-        if block.phase() == Phase::Running {
-            blocks.push(block);
-        }
+    for path in files {
+        blocks.extend(block(path)?.filter(|block| block.phase() == Phase::Running));
     }
     blocks.sort_by_key(rank);
     // While a node is being started the launcher has its block twice.
@@ -132,12 +133,24 @@ fn blocks(pid: u32) -> io::Result<Vec<StatsBlock>> {
     Ok(blocks)
 }
 
+/// The statistics of a node; `None` where the launcher has closed them since, or does not yet know what is in them.
+fn block(path: &Path) -> io::Result<Option<StatsBlock>> {
+    let open = File::options().read(true).write(true).open(path);
+    match open.and_then(|file| StatsBlock::watch(file.as_fd())) {
+        Ok(block) => Ok(Some(block)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 fn rank(block: &StatsBlock) -> u16 {
     block.rank.load(std::sync::atomic::Ordering::Relaxed) as u16
 }
 
 fn nodes(blocks: &[StatsBlock]) -> Vec<Node> {
-    let size = blocks.last().map_or(0, |block| rank(block) + 1);
+    let size = blocks.last().map_or(0, |block| rank(block).saturating_add(1));
     blocks.iter().map(|block| Node::new(rank(block), size, "", 0, 0, block)).collect()
 }
 
@@ -164,7 +177,7 @@ fn view(pid: u32, now: &[Node], before: &[Node], passed: Duration, symbols: &Sym
             let faults = peer.faults.saturating_sub(was.faults);
             let messages = peer.messages.saturating_sub(was.messages);
             let bytes = peer.bytes.saturating_sub(was.bytes);
-            if faults + messages > 0 {
+            if faults > 0 || messages > 0 {
                 let rates = [faults, messages, bytes].map(per_second);
                 text.push_str(&format!(
                     "{:>4} {:>4} {:>12} {:>11} {:>11}\n",
@@ -177,8 +190,8 @@ fn view(pid: u32, now: &[Node], before: &[Node], passed: Duration, symbols: &Sym
         newest.blocks = node.blocks.clone();
         recent.push(newest);
     }
-    let hottest = pages::merge(&recent, symbols);
-    hottest.iter().take(PAGES_SHOWN).for_each(|page| add_page(&mut text, page));
+    let hottest = pages::merge(&recent, symbols, PAGES_SHOWN);
+    hottest.iter().for_each(|page| add_page(&mut text, page));
     if let Some(advice) = pages::advice(&hottest, symbols) {
         text.push_str(advice);
         text.push('\n');
@@ -196,12 +209,13 @@ fn newer(node: &Node, earlier: &Node) -> Vec<HotPage> {
             page.writes = page.writes.saturating_sub(was.writes);
         }
     }
-    pages.retain(|page| page.reads + page.writes > 0);
+    pages.retain(|page| page.reads > 0 || page.writes > 0);
     pages
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsRawFd as _;
     use std::sync::atomic::Ordering;
 
     use dstd_control::stats::hot::{HotFault, PageKind};
@@ -213,6 +227,34 @@ mod tests {
         assert_eq!(process_of("4711"), Some(4711));
         assert_eq!(process_of("19a1b2c3d4e-1f40"), Some(0x1f40));
         assert_eq!(process_of("word_count"), None);
+    }
+
+    #[test]
+    fn what_is_closed_or_not_whole_is_passed_over() {
+        let (running, file) = StatsBlock::create().unwrap();
+        running.set_phase(Phase::Running);
+        let (_starting, second) = StatsBlock::create().unwrap();
+        let path = |file: &std::os::fd::OwnedFd| PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+        let missing = PathBuf::from("/proc/self/fd/dstd");
+        let files = [missing, PathBuf::from("/dev/null"), path(&file), path(&second)];
+        let found = blocks(&files).unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].phase(), Phase::Running);
+        // A directory cannot be opened so: that is no end of a program.
+        assert!(blocks(&[PathBuf::from("/proc/self")]).is_err());
+    }
+
+    #[test]
+    fn whatever_nodes_have_written_there_is_a_view() {
+        let (before, wild) = (StatsBlock::private().unwrap(), StatsBlock::private().unwrap());
+        let mut numbers = wild.snapshot();
+        // All but the version.
+        numbers[8..].fill(0xff);
+        wild.restore(&numbers).unwrap();
+        before.rank.store(u64::MAX, Ordering::Relaxed);
+        let [before, now] = [before, wild].map(|block| nodes(std::slice::from_ref(&block)));
+        let text = view(7, &now, &before, Duration::from_secs(1), &Symbols::none());
+        assert!(text.contains("page 0xffffffffffffffff (static, home 65535)"), "{text}");
     }
 
     #[test]

@@ -8,9 +8,9 @@
 //! *Why not safe code*: system calls; std's would be this binary's own.
 
 use core::ops::Range;
-use std::sync::atomic::Ordering;
 
 use dstd_addr::{GlobalAddr, Kind, NodeId, PAGE_BYTES};
+use dstd_control::stats::cell;
 use dstd_control::stats::hot::{CALLERS, HotFault, PageKind};
 use dstd_protocol::page::{Local, Output, PageEngine};
 
@@ -46,8 +46,7 @@ impl Hot {
         let Some((kind, home)) = memory(context.layout.kind(fault.address)) else { return };
         let stats = context.stats;
         if let Some(peer) = stats.peers.get(usize::from(home.0)) {
-            // Only this thread counts, so no bus lock is needed.
-            peer.faults.store(peer.faults.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+            cell::add(&peer.faults, 1);
         }
         let told = HotFault { address: fault.address, write: fault.write, kind, home: home.0 };
         let row = stats.hot.fault(PAGE_BYTES, told);

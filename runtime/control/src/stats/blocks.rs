@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::cell::{add, get};
+
 /// Pages that are described.
 pub const BLOCK_PAGES: usize = 32;
 /// Traces that pages can name.
@@ -99,9 +101,9 @@ impl BlockTable {
             self.pages[row].store(page, Relaxed);
             row
         });
-        self.requests[row].store(get(&self.requests[row]) + 1, Relaxed);
-        let seen = get(&self.seen[row]) + 1;
-        self.seen[row].store(seen, Relaxed);
+        add(&self.requests[row], 1);
+        add(&self.seen[row], 1);
+        let seen = get(&self.seen[row]);
         (seen > 1 && seen.is_power_of_two()).then_some(row)
     }
 
@@ -218,7 +220,9 @@ impl Blocks {
 
     /// The striped block, among those this node allocated last, that holds the byte at `address`.
     pub fn striped(&self, address: u64) -> Option<&Block> {
-        self.striped.iter().find(|block| (block.start..block.start + block.bytes).contains(&address))
+        // Whatever the node wrote there, this must not overflow.
+        let holds = |block: &&Block| address.checked_sub(block.start).is_some_and(|at| at < block.bytes);
+        self.striped.iter().find(holds)
     }
 }
 
@@ -231,8 +235,4 @@ fn store(words: &TraceWords, trace: &Trace) {
 fn load(words: &TraceWords) -> Vec<u64> {
     let calls = words.iter().map(get).flat_map(|word| [word & 0xffff_ffff, word >> 32]);
     calls.take_while(|&call| call != 0).collect()
-}
-
-fn get(cell: &AtomicU64) -> u64 {
-    cell.load(Relaxed)
 }

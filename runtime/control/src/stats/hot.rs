@@ -12,6 +12,8 @@
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::cell::{add, get};
+
 /// Pages in the table.
 pub const HOT_PAGES: usize = 64;
 /// Places in the code that are kept for a page.
@@ -152,9 +154,9 @@ impl HotTable {
         let offset = fault.address % page_bytes;
         let page = fault.address - offset;
         let index = self.find(page).unwrap_or_else(|| self.take_least(page, fault, offset));
-        add(&self.faults[index]);
+        add(&self.faults[index], 1);
         self.touch(index, fault.write, offset, offset * PLACES / page_bytes);
-        add(if fault.write { &self.writes[index] } else { &self.reads[index] });
+        add(if fault.write { &self.writes[index] } else { &self.reads[index] }, 1);
         let seen = get(&self.reads[index]) + get(&self.writes[index]);
         // A page that faults once is part of a stream: looking its place up would be for nothing.
         let sample = seen > 1 && (seen.is_power_of_two() || seen.is_multiple_of(SAMPLE_EVERY));
@@ -171,7 +173,7 @@ impl HotTable {
         for (cell, caller) in self.callers[row.index][site].iter().zip(callers) {
             cell.store(caller, Relaxed);
         }
-        add(&samples[site]);
+        add(&samples[site], 1);
     }
 
     /// All pages of the table, the one with the most faults first.
@@ -262,13 +264,4 @@ impl HotTable {
         self.pages[least].store(page, Relaxed);
         least
     }
-}
-
-fn get(counter: &AtomicU64) -> u64 {
-    counter.load(Relaxed)
-}
-
-/// Only one thread writes, so no bus lock is needed.
-fn add(counter: &AtomicU64) {
-    counter.store(get(counter) + 1, Relaxed);
 }

@@ -10,7 +10,7 @@ use super::Node;
 use crate::symbols::{Place, Symbols, Whose};
 
 /// Pages that the report names.
-const PAGES_MAX: usize = 32;
+pub(crate) const PAGES_MAX: usize = 32;
 /// Blocks that are told of what a node touched on a page.
 const BLOCKS_MAX: usize = 4;
 
@@ -51,6 +51,8 @@ pub(crate) struct Block {
     pub(crate) bytes: Option<u64>,
     /// What a static is called.
     pub(crate) name: Option<String>,
+    /// Whether nodes remember different ones there.
+    pub(crate) perhaps: bool,
     /// Where it was allocated.
     #[serde(flatten)]
     pub(crate) place: Place,
@@ -65,18 +67,22 @@ pub(crate) struct Site {
     pub(crate) place: Place,
 }
 
-/// Puts the tables of `nodes` together, whose program has these symbols; the page with the most faults comes first.
-pub(crate) fn merge(nodes: &[Node], symbols: &Symbols) -> Vec<HotPage> {
+/// Puts the tables of `nodes` together, whose program has these symbols: up to `most` pages, of which the one with the most
+/// faults comes first. What a node has written may be any numbers.
+pub(crate) fn merge(nodes: &[Node], symbols: &Symbols, most: usize) -> Vec<HotPage> {
     let mut touched: BTreeMap<u64, Vec<(&Node, &hot::HotPage)>> = BTreeMap::new();
     for node in nodes {
         for page in &node.hot {
             touched.entry(page.page).or_default().push((node, page));
         }
     }
-    let faults = |by: &[(&Node, &hot::HotPage)]| by.iter().map(|(_, page)| page.reads + page.writes).sum();
+    let faults = |by: &[(&Node, &hot::HotPage)]| {
+        let each = by.iter().map(|(_, page)| page.reads.saturating_add(page.writes));
+        each.fold(0, u64::saturating_add)
+    };
     let mut pages: Vec<(u64, _)> = touched.into_values().map(|by| (faults(&by), by)).collect();
     pages.sort_by_key(|(faults, _)| std::cmp::Reverse(*faults));
-    pages.truncate(PAGES_MAX);
+    pages.truncate(most);
     let trace = nodes.iter().find_map(|node| node.blocks.any_trace());
     let runtime = trace.and_then(|trace| symbols.runtime_dir(trace));
     let lines = Lines { symbols, runtime: runtime.as_deref() };
@@ -135,33 +141,59 @@ fn site(node: &Node, at: &hot::HotSite, Lines { symbols, runtime }: Lines<'_>) -
 }
 
 /// What lies where a node touched `page`: up to 4 blocks.
-fn blocks(page: &hot::HotPage, nodes: &[Node], Lines { symbols, runtime }: Lines<'_>) -> Vec<Block> {
-    let mut blocks: Vec<Block> = Vec::new();
-    for address in [page.low, page.high].into_iter().map(u64::from).chain(places(&page.touched)) {
-        let address = page.page + address;
-        let allocated = |block: &stats::Block| Block {
-            address: format!("{:#x}", block.start),
-            bytes: Some(block.bytes),
-            name: None,
-            place: symbols.find_call(&block.trace, runtime).unwrap_or_default(),
-        };
-        let found = match page.kind {
-            PageKind::Heap => {
-                let home = nodes.iter().find(|node| node.rank == page.home);
-                home.and_then(|home| home.blocks.on_page(page.page, address)).iter().map(allocated).collect()
+fn blocks(page: &hot::HotPage, nodes: &[Node], lines: Lines<'_>) -> Vec<Block> {
+    let offsets = [page.low, page.high].into_iter().map(u64::from).chain(places(&page.touched));
+    let addresses = offsets.map(|offset| page.page.saturating_add(offset));
+    let home = nodes.iter().find(|node| node.rank == page.home);
+    let found = match page.kind {
+        PageKind::Heap => distinct(addresses, |address| {
+            home.and_then(|home| home.blocks.on_page(page.page, address)).into_iter().collect()
+        }),
+        // Who has allocated it is not known: the nodes that remember one there tell.
+        PageKind::Striped => distinct(addresses, |address| {
+            nodes.iter().filter_map(|node| node.blocks.striped(address)).cloned().collect()
+        }),
+        PageKind::Static => return named(addresses, nodes, lines.symbols),
+        PageKind::Stack | PageKind::ThreadLocal => Vec::new(),
+    };
+    found.into_iter().map(|found| allocated(&found, lines)).collect()
+}
+
+/// A block, and whether another one is remembered in its place.
+#[derive(PartialEq, Eq, Debug)]
+struct Found {
+    block: stats::Block,
+    perhaps: bool,
+}
+
+/// The first few blocks that lie at these addresses; `at` is what nodes remember at one.
+fn distinct(mut addresses: impl Iterator<Item = u64>, at: impl Fn(u64) -> Vec<stats::Block>) -> Vec<Found> {
+    let mut found: Vec<Found> = Vec::new();
+    while found.len() < BLOCKS_MAX
+        && let Some(address) = addresses.next()
+    {
+        let answers = at(address);
+        // Whoever frees a block cannot tell all who remember it, so one of these may be gone.
+        let perhaps = answers.windows(2).any(|two| two[0] != two[1]);
+        for block in answers {
+            match found.iter_mut().find(|found| found.block == block) {
+                Some(found) => found.perhaps |= perhaps,
+                None => found.push(Found { block, perhaps }),
             }
-            // Who has allocated it is not known: the nodes that remember one there tell.
-            PageKind::Striped => {
-                nodes.iter().filter_map(|node| node.blocks.striped(address)).map(allocated).collect()
-            }
-            PageKind::Static => named(address, nodes, symbols),
-            PageKind::Stack | PageKind::ThreadLocal => Vec::new(),
-        };
-        let new: Vec<Block> = found.into_iter().filter(|block| !blocks.contains(block)).collect();
-        blocks.extend(new);
+        }
     }
-    blocks.truncate(BLOCKS_MAX);
-    blocks
+    found.truncate(BLOCKS_MAX);
+    found
+}
+
+fn allocated(Found { block, perhaps }: &Found, Lines { symbols, runtime }: Lines<'_>) -> Block {
+    Block {
+        address: format!("{:#x}", block.start),
+        bytes: Some(block.bytes),
+        name: None,
+        perhaps: *perhaps,
+        place: symbols.find_call(&block.trace, runtime).unwrap_or_default(),
+    }
 }
 
 /// The offsets of these places on a page.
@@ -172,17 +204,27 @@ fn places(places: &hot::Places) -> impl Iterator<Item = u64> {
     })
 }
 
-fn named(address: u64, nodes: &[Node], symbols: &Symbols) -> Vec<Block> {
+/// The first few statics that lie at these addresses.
+fn named(addresses: impl Iterator<Item = u64>, nodes: &[Node], symbols: &Symbols) -> Vec<Block> {
     // All nodes run the program at the same addresses.
     let Some(bias) = nodes.first().map(|node| node.image_bias) else { return Vec::new() };
-    let found = symbols.find_static(address.saturating_sub(bias));
-    let block = found.map(|(name, start)| Block {
-        address: format!("{:#x}", start + bias),
+    let mut found: Vec<(String, u64)> = Vec::new();
+    let mut symbols = addresses.filter_map(|address| symbols.symbol(address.saturating_sub(bias)));
+    while found.len() < BLOCKS_MAX
+        && let Some(symbol) = symbols.next()
+    {
+        if !found.contains(&symbol) {
+            found.push(symbol);
+        }
+    }
+    let block = |(name, start): (String, u64)| Block {
+        address: format!("{:#x}", start.saturating_add(bias)),
         bytes: None,
         name: Some(name),
+        perhaps: false,
         place: Place::default(),
-    });
-    block.into_iter().collect()
+    };
+    found.into_iter().map(block).collect()
 }
 
 /// Whether nodes touched different places only, and somebody wrote.
@@ -229,6 +271,24 @@ mod tests {
         ] {
             assert_eq!(are_apart(&nodes), apart, "{nodes:?}");
         }
+    }
+
+    #[test]
+    fn blocks_are_named_once_and_doubted_where_nodes_differ() {
+        let block = |start, bytes, call| stats::Block { start, bytes, trace: vec![call] };
+        let (old, new) = (block(0, 100, 1), block(0, 1000, 2));
+        let at = |address| match address {
+            0..100 => vec![old.clone(), new.clone()],
+            // Both remember the same.
+            _ => vec![new.clone(), new.clone()],
+        };
+        let doubted = |block: &stats::Block, perhaps| Found { block: block.clone(), perhaps };
+        assert_eq!(distinct(200..300, at), [doubted(&new, false)]);
+        assert_eq!(distinct([200, 8].into_iter(), at), [doubted(&new, true), doubted(&old, true)]);
+        assert_eq!(distinct([8, 200].into_iter(), at), [doubted(&old, true), doubted(&new, true)]);
+        let mut looked = 0;
+        let many = distinct((0..).inspect(|_| looked += 1), |address| vec![block(address, 1, 3)]);
+        assert_eq!((many.len(), looked), (BLOCKS_MAX, BLOCKS_MAX));
     }
 
     #[test]

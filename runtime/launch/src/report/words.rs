@@ -12,7 +12,7 @@ impl Report {
         let mut text = String::from("faults and bytes sent, by node and by the node they went to:\n");
         let pairs: Vec<(u16, &Peer)> =
             self.nodes.iter().flat_map(|node| node.peers.iter().map(|peer| (node.rank, peer))).collect();
-        for (rank, peer) in pairs.iter().filter(|(_, peer)| peer.faults + peer.messages > 0) {
+        for (rank, peer) in pairs.iter().filter(|(_, peer)| peer.faults > 0 || peer.messages > 0) {
             let Peer { rank: to, faults, messages, bytes } = peer;
             line(
                 &mut text,
@@ -48,7 +48,10 @@ pub(crate) fn add_page(text: &mut String, page: &HotPage) {
         };
         line(text, format_args!("  node {rank}: {write} writes, {read} reads, {bytes}"));
         sites.iter().for_each(|site| line(text, format_args!("    {}", site_in_words(site))));
-        blocks.iter().for_each(|block| line(text, format_args!("    in {}", block_in_words(block))));
+        for block in blocks {
+            let perhaps = if block.perhaps { "perhaps " } else { "" };
+            line(text, format_args!("    {perhaps}in {}", block_in_words(block)));
+        }
     }
 }
 
@@ -94,7 +97,12 @@ fn line(text: &mut String, words: std::fmt::Arguments<'_>) {
 
 #[cfg(test)]
 mod tests {
+    use dstd_control::stats::StatsBlock;
+    use dstd_control::stats::hot;
+
     use super::*;
+    use crate::report::Node;
+    use crate::report::tests::report_of;
 
     #[test]
     fn a_page_with_few_faults_is_no_suspect() {
@@ -111,5 +119,30 @@ mod tests {
             add_page(&mut text, &page);
             assert_eq!(text.contains("false sharing?"), hinted, "{text}");
         }
+    }
+
+    #[test]
+    fn whatever_a_node_has_written_there_is_a_report() {
+        let stats = StatsBlock::private().unwrap();
+        let mut numbers = stats.snapshot();
+        // All but the version.
+        numbers[8..].fill(0xff);
+        stats.restore(&numbers).unwrap();
+        let mut nodes = [0, 1].map(|rank| Node::new(rank, 2, "h", 0, 0, &stats));
+        for node in &mut nodes {
+            let wild = node.hot[0].clone();
+            assert_eq!((wild.page, wild.reads, wild.low), (u64::MAX, u64::MAX, u16::MAX));
+            let kinds = [hot::PageKind::Heap, hot::PageKind::Striped, hot::PageKind::Static];
+            node.hot = (0..)
+                .zip(kinds)
+                .map(|(at, kind)| hot::HotPage { page: u64::MAX - at, kind, home: 0, ..wild.clone() })
+                .collect();
+        }
+        let program = std::env::current_exe().unwrap();
+        let report = report_of(program.to_str().unwrap(), nodes.into());
+        let faults: Vec<u64> = report.hot_pages.iter().map(|page| page.faults).collect();
+        assert_eq!(faults, [u64::MAX; 3]);
+        assert!(serde_json::to_string(&report).unwrap().contains("0xffffffffffffffff"));
+        assert!(report.hot_pages_in_words(3).contains("0 -> 1: 18446744073709551615 faults"));
     }
 }
