@@ -125,6 +125,8 @@ pub(crate) struct Inner {
     pub(crate) remote_sets: AtomicU32,
     /// For [`Heap::note`], where somebody wants it.
     pub(crate) notes: OnceLock<&'static [AtomicU16]>,
+    /// The first page of the run that somebody asked for last: perhaps there is another one now, or none.
+    pub(crate) run_asked: AtomicU32,
 }
 
 /// Told the bytes of large blocks that were freed since somebody last took idle runs. Called inside a free: it
@@ -210,6 +212,7 @@ impl Heap {
             freed_hook: OnceLock::new(),
             remote_sets: AtomicU32::new(0),
             notes: OnceLock::new(),
+            run_asked: AtomicU32::new(0),
         };
         // SAFETY: inside `meta`, aligned, and the arena counts these bytes as taken.
         unsafe { place.write(inner) };

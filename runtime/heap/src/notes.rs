@@ -14,8 +14,9 @@ use crate::heap::{Heap, Inner, Place};
 
 /// log2 of the bytes for which there is a note.
 const NOTE_SHIFT: u32 = 4;
-/// A larger block is not found from its middle.
-const PAGES_MAX: u32 = 1 << 20;
+/// A large block is not found from further in than so many pages, 256 MiB, unless it was the one asked for last: the search
+/// goes from page to page, on the engine's thread.
+const PAGES_MAX: u32 = 1 << 16;
 
 impl Heap {
     /// Makes room for notes; whether there is any. Costs no memory but where blocks are noted.
@@ -61,8 +62,17 @@ impl Heap {
 
 impl Inner {
     fn run_around(&self, page: u32) -> Option<(u64, u64)> {
-        let first = (page.saturating_sub(PAGES_MAX)..=page).rev().find(|&page| self.runs.begins(page))?;
-        let len = self.runs.live_len(first).filter(|len| page - first < *len)?;
+        let len_at = |first: u32| {
+            let reaches = |len: &u32| page.checked_sub(first).is_some_and(|at| at < *len);
+            self.runs.live_len(first).filter(reaches)
+        };
+        let last = self.run_asked.load(Ordering::Relaxed);
+        let (first, len) = len_at(last).map(|len| (last, len)).or_else(|| {
+            let mut near = (page.saturating_sub(PAGES_MAX)..=page).rev();
+            let first = near.find(|&page| self.runs.begins(page))?;
+            self.run_asked.store(first, Ordering::Relaxed);
+            Some((first, len_at(first)?))
+        })?;
         Some((self.page_addr(first), u64::from(len) << PAGE_SHIFT))
     }
 }

@@ -52,6 +52,42 @@ fn where_no_block_is_none_is_found() {
 }
 
 #[test]
+fn a_block_that_takes_the_place_of_the_one_asked_for_last_is_another() {
+    let (heap, _) = heap(HEAP);
+    let mut cache = Cache::of(heap);
+    let bytes = HEAP / 16;
+    let found = |addr: u64| heap.block_around(addr);
+    let large = cache.get().alloc(bytes, 8).addr() as u64;
+    let beyond = cache.get().alloc(bytes, 8).addr() as u64;
+    for _ in 0..2 {
+        for block in [large, beyond, beyond] {
+            assert_eq!(found(block + bytes as u64 - 1), Some((block, bytes as u64)));
+        }
+    }
+    assert_eq!(found(large), Some((large, bytes as u64)));
+    // SAFETY: allocated above with these numbers, and not used again.
+    unsafe { cache.get().free(std::ptr::with_exposed_provenance_mut(large as usize), bytes, 8) };
+    assert_eq!(found(large), None, "a freed run is no block");
+    let halves = [0, 1].map(|_| cache.get().alloc(bytes / 2, 8).addr() as u64);
+    assert_eq!(halves, [large, large + bytes as u64 / 2], "they take its place");
+    for half in [halves[0], halves[1], halves[0]] {
+        assert_eq!(found(half + bytes as u64 / 4), Some((half, bytes as u64 / 2)));
+    }
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "the interpreter keeps more of each byte than the byte")]
+fn deep_in_a_very_large_block_is_what_was_found_last() {
+    let (heap, _) = heap(512 << 20);
+    let bytes = 300 << 20;
+    let mut cache = Cache::of(heap);
+    let [_, block] = [1 << 20, bytes].map(|bytes| cache.get().alloc(bytes as usize, 8).addr() as u64);
+    assert_eq!(heap.block_around(block + bytes - 1), None, "too far to search");
+    assert_eq!(heap.block_around(block + (200 << 20)), Some((block, bytes)));
+    assert_eq!(heap.block_around(block + bytes - 1), Some((block, bytes)));
+}
+
+#[test]
 fn without_room_nothing_is_noted() {
     let (heap, _) = heap(1 << 20);
     let block = Cache::of(heap).get().alloc(64, 8).addr() as u64;
