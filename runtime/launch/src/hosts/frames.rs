@@ -33,8 +33,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::sys::Status;
 
-/// The first bytes of an agent.
-const MAGIC: &[u8; 12] = b"dstd-agent:\x01";
+/// The first bytes of an agent; the last one changes with what the two say to each other, the statistics too.
+const MAGIC: &[u8; 12] = b"dstd-agent:\x02";
 /// What a login shell may print before.
 const NOISE_BYTES_MAX: usize = 1 << 20;
 /// The longest frame: an environment of the largest size that Linux takes, written as text.
