@@ -16,6 +16,7 @@ use crate::node::{FutexState, Request, remote_waiters};
 use crate::record::{self, Record};
 use crate::ship::fresh_id;
 use crate::stack::on_native;
+use crate::wait::Wait;
 use crate::{alloc, raw};
 
 /// libc's `syscall`.
@@ -55,7 +56,7 @@ pub(crate) unsafe extern "C" fn syscall(
         // The kernel must know all waiters at home by one key: wakes from other nodes are private.
         let private = b | libc::FUTEX_PRIVATE_FLAG as usize;
         if passed::is_needed() {
-            let waits = waits(b as c_int);
+            let waits = waits(b);
             // SAFETY: the caller's promise; the words lie in this process's memory.
             let result = on_native(|| unsafe { passed::touch::futex([a, private, c, d, e, f], waits) });
             return result_of(result);
@@ -69,27 +70,27 @@ pub(crate) unsafe extern "C" fn syscall(
     result_of(unsafe { passed::syscall(number, args) })
 }
 
-/// What the kernel looks at of a futex call. The rest is what the caller's registers happened to hold, perhaps an
-/// address where nothing is mapped, and [`passed`] would touch that.
+/// A futex call without what the kernel is known not to look at: that is what the caller's registers happened to hold,
+/// perhaps an address where nothing is mapped, and [`passed`] would touch it.
 fn of_futex([word, op, value, time, second, third]: [usize; 6]) -> [usize; 6] {
-    let command = op as c_int & !(libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME);
-    let two_words = matches!(
-        command,
-        libc::FUTEX_REQUEUE
-            | libc::FUTEX_CMP_REQUEUE
-            | libc::FUTEX_WAKE_OP
-            | libc::FUTEX_WAIT_REQUEUE_PI
-            | libc::FUTEX_CMP_REQUEUE_PI
-    );
-    let time = if two_words || waits(op as c_int) { time } else { 0 };
-    // The kernel takes 32 bits of the values.
-    [word, op, value as u32 as usize, time, if two_words { second } else { 0 }, third as u32 as usize]
+    let (time, second) = match command(op) {
+        libc::FUTEX_WAKE | libc::FUTEX_WAKE_BITSET | libc::FUTEX_UNLOCK_PI | libc::FUTEX_TRYLOCK_PI => (0, 0),
+        _ if waits(op) => (time, 0),
+        _ => (time, second),
+    };
+    // The kernel takes 32 bits of the values, whatever the operation.
+    [word, op, value as u32 as usize, time, second, third as u32 as usize]
 }
 
-/// Whether the fourth argument of a futex call is a time.
-fn waits(op: c_int) -> bool {
-    let command = op & !(libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME);
-    matches!(command, libc::FUTEX_WAIT | libc::FUTEX_WAIT_BITSET | libc::FUTEX_LOCK_PI | libc::FUTEX_LOCK_PI2)
+/// Whether a futex call is about one word, with a time or none as its fourth argument.
+fn waits(op: usize) -> bool {
+    let waiting = [libc::FUTEX_WAIT, libc::FUTEX_WAIT_BITSET, libc::FUTEX_LOCK_PI, libc::FUTEX_LOCK_PI2];
+    waiting.contains(&command(op))
+}
+
+/// The operation of a futex call, without its flags.
+fn command(op: usize) -> c_int {
+    op as c_int & !(libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME)
 }
 
 fn result_of(result: isize) -> c_long {
@@ -110,7 +111,7 @@ fn cluster_futex(
     record: &'static Record,
     [word, op, value, timeout, bitset]: [usize; 5],
 ) -> Option<isize> {
-    let command = op as c_int & !(libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME);
+    let command = command(op);
     let here = home == context.me;
     let bits = match command {
         libc::FUTEX_WAIT | libc::FUTEX_WAKE => u32::MAX,
@@ -184,7 +185,7 @@ fn wait(
         let wait = &record.wait;
         wait.arm();
         context.queue.push(Request::FutexWait { wait, token, addr, bitset });
-        let armed = wait.wait_while(crate::record::Wait::PENDING, None);
+        let armed = wait.wait_while(Wait::PENDING, None);
         // The waiter is queued: whoever changes the word from now on, and wakes, finds it.
         let differs = load(word) != expected;
         if armed == FutexState::WOKEN {
@@ -218,7 +219,7 @@ fn wake(context: &'static Context, record: &'static Record, word: usize, count: 
         let addr = GlobalAddr(word as u64);
         let (token, thread) = (fresh_id(), raw::thread());
         context.queue.push(Request::FutexWake { wait, token, addr, count, bitset, thread });
-        wait.wait_while(crate::record::Wait::PENDING, None);
+        wait.wait_while(Wait::PENDING, None);
         wait.value() as isize
     })
 }
@@ -246,7 +247,10 @@ mod tests {
             assert_eq!(left(timed), [4, 0], "of {timed}");
             assert_eq!(left(timed | libc::FUTEX_CLOCK_REALTIME), [4, 0], "of {timed}");
         }
+        const UNKNOWN: c_int = 77;
         for two_words in [
+            UNKNOWN,
+            libc::FUTEX_FD,
             libc::FUTEX_REQUEUE,
             libc::FUTEX_CMP_REQUEUE,
             libc::FUTEX_WAKE_OP,
