@@ -42,23 +42,37 @@ fn medians(pages: usize, access: impl Fn(&AtomicU64)) -> Result<f64, Box<dyn Err
     let uffd = memory.watched()?;
     let done = AtomicBool::new(false);
     let mut us: Vec<f64> = thread::scope(|scope| {
-        scope.spawn(|| fill_pages(&uffd, &done));
+        let _done = Done(&done);
+        scope.spawn(|| {
+            if let Err(error) = fill_pages(&uffd, &done) {
+                // Whoever waits for a page would wait for ever.
+                eprintln!("bare_fault: cannot fill pages: {error}");
+                std::process::exit(1);
+            }
+        });
         let times = (0..pages).map(|i| {
             let word = memory.word(i * STRIDE % pages);
             let start = Instant::now();
             access(word);
             start.elapsed().as_secs_f64() * 1e6
         });
-        let times = times.collect();
-        done.store(true, Ordering::Release);
-        times
+        times.collect()
     });
     us.sort_by(f64::total_cmp);
     us.get(us.len() / 2).copied().ok_or_else(|| "there are no pages".into())
 }
 
+/// Says that no more pages are touched, also when a touch has failed.
+struct Done<'a>(&'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
 /// Fills the page of every fault, until there are no more.
-fn fill_pages(uffd: &OwnedFd, done: &AtomicBool) {
+fn fill_pages(uffd: &OwnedFd, done: &AtomicBool) -> io::Result<()> {
     let bytes = [BYTE; PAGE];
     let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mut waiter = Waiter::new(SPIN_NS_DEFAULT, if cores > 4 { Cores::Enough } else { Cores::Shared });
@@ -66,13 +80,14 @@ fn fill_pages(uffd: &OwnedFd, done: &AtomicBool) {
         if let Some(address) = next_fault(uffd) {
             let page = address & !(PAGE as u64 - 1);
             let copy = [page, bytes.as_ptr() as u64, PAGE as u64, 0, 0];
-            ioctl(uffd, COPY, copy).expect("the page is absent");
+            ioctl(uffd, COPY, copy)?;
             waiter.active();
         } else if waiter.idle() == Idle::Sleep {
             let mut fds = [libc::pollfd { fd: uffd.as_raw_fd(), events: libc::POLLIN, revents: 0 }];
-            waiter.sleep(&mut fds, Some(Duration::from_millis(10))).expect("the descriptor is open");
+            waiter.sleep(&mut fds, Some(Duration::from_millis(10)))?;
         }
     }
+    Ok(())
 }
 
 /// The address of a fault that waits, if one does.

@@ -50,6 +50,9 @@ fn main() -> Outcome {
         ["bandwidth"] => with_others(bandwidth),
         [rounds] => {
             let rounds = rounds.parse()?;
+            if rounds < TURNS {
+                return Err(format!("less than {TURNS} rounds are not enough").into());
+            }
             with_others(|tcp, shm| medians(tcp, shm, rounds))
         }
         _ => Err("usage: round_trip ROUNDS | round_trip bandwidth".into()),
