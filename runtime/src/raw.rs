@@ -54,9 +54,7 @@ pub(crate) fn futex_wake_gone(word: *const core::sync::atomic::AtomicU32, count:
 
 /// Wakes up to `count` threads that wait for `word`.
 pub(crate) fn futex_wake(word: &core::sync::atomic::AtomicU32, count: i32) {
-    let op = (libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG) as usize;
-    // SAFETY: a wake reads nothing but the address.
-    unsafe { syscall(libc::SYS_futex, [word.as_ptr() as usize, op, count as usize, 0, 0, 0]) };
+    futex_wake_gone(word, count);
 }
 
 /// Sleeps for `time_ns`, below a second, or until a signal.

@@ -10,7 +10,7 @@ use core::cell::Cell;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
 use crate::stack::UserStack;
-pub(crate) use crate::wait::Wait;
+use crate::wait::Wait;
 
 /// One user thread.
 pub(crate) struct Record {

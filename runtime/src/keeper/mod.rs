@@ -25,7 +25,7 @@ use dstd_control::stats::Stats;
 
 use crate::context::Context;
 use crate::fatal::stop;
-use crate::record::Wait;
+use crate::wait::Wait;
 
 use crate::stack::return_stacks;
 use crate::{alloc, boot, context, fatal, raw};

@@ -31,8 +31,8 @@ use super::{discard_range, discarded};
 use crate::context::Context;
 use crate::fatal::{self, stop};
 use crate::node::{Request, ShipState, Shipped};
-use crate::record::Wait;
 use crate::ship::{Op, fresh_id};
+use crate::wait::Wait;
 use crate::{alloc, raw};
 
 /// What can be asked for.

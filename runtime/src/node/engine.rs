@@ -23,8 +23,8 @@ use super::{FutexState, Request, Shipped};
 use crate::context::Context;
 use crate::fatal::{self, stop};
 use crate::page::{Fault, Memory, Runs};
-use crate::record::Wait;
 use crate::ship::{Op, Task};
+use crate::wait::Wait;
 use crate::{alloc, raw};
 
 /// How many threads of other nodes wait for addresses of this node. A wake at home that reads

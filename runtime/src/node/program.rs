@@ -11,8 +11,8 @@ use dstd_transport::{CloseReason, Outbox};
 use super::{Engine, ShipState};
 use crate::fatal::{self, stop};
 use crate::interpose::fd::ServedCall;
-use crate::record::Wait;
 use crate::ship::{self, Arrived, Op, Task, Work, give_call};
+use crate::wait::Wait;
 use crate::{alloc, context, keeper, raw};
 
 /// How far the orderly end of the program has come.

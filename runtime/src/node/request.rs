@@ -6,8 +6,8 @@ use dstd_addr::{GlobalAddr, NodeId, PageNo};
 use dstd_control::stats::ExitKind;
 
 use super::Shipped;
-use crate::record::Wait;
 use crate::ship::{Op, Task};
+use crate::wait::Wait;
 
 /// One request.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::record::Wait;
+use crate::wait::Wait;
 
 /// States of [`Shipped::wait`].
 #[derive(Debug)]

@@ -24,7 +24,7 @@ use super::{Op, Task, fresh_id};
 use crate::context;
 use crate::fatal::{self, stop};
 use crate::node::{Request, Shipped};
-use crate::record::Wait;
+use crate::wait::Wait;
 
 /// Makes all nodes follow a change of the environment (`name`, `value` or removal) or of the
 /// working directory (empty name). Runtime code.

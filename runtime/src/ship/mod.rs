@@ -24,8 +24,7 @@ mod service;
 mod spawner;
 mod wire;
 
-pub(crate) use call::Work;
-pub(crate) use call::{call, hand_over};
+pub(crate) use call::{Work, call, hand_over};
 pub(crate) use environment::change as change_environment;
 pub(crate) use job::Job;
 pub(crate) use op::{Op, Task};

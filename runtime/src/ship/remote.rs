@@ -14,8 +14,8 @@ use dstd_addr::NodeId;
 use super::{Job, Op, fresh_id, thread_ended, thread_started, wire};
 use crate::context;
 use crate::node::{Request, ShipState, Shipped};
-use crate::record::Wait;
 use crate::stack::on_native;
+use crate::wait::Wait;
 
 /// A thread that was spawned on another node. Dropping it detaches the thread.
 #[derive(Debug)]

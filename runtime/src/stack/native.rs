@@ -2,7 +2,9 @@
 //!
 //! *Invariants*: ISO-2. A user thread that runs on a partition stack may be stopped by the page
 //! engine at any instruction that touches it. Runtime code may take short locks that the engine
-//! thread takes too (the private heap's); so it never runs on a partition stack.
+//! thread takes too (the private heap's); so it never runs on a partition stack, except
+//! where a chain of calls is noted (`alloc/traces`): the unwinder has to see the partition stack, and no lock of ours is
+//! taken there.
 //! *Who may touch what*: `native_sp` of a record is written by its own thread only.
 
 use core::ffi::c_void;

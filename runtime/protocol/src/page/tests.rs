@@ -15,6 +15,14 @@ pub(super) fn page(rank: u16, index: u64) -> PageNo {
     GlobalAddr(Layout::heap(NodeId(rank)).start).page().plus(index)
 }
 
+/// SplitMix64.
+pub(super) fn random(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mixed = (*state ^ *state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ mixed >> 31
+}
+
 fn engine(window_max: u16) -> PageEngine {
     bounded(window_max, None)
 }

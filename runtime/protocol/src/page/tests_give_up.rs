@@ -3,7 +3,8 @@
 use dstd_addr::{NodeId, PageNo};
 
 use super::tests::{
-    RESIDENCE, bounded, exclusive, fault, got, grant, page, reach, request, row, send, shared, upgrade,
+    RESIDENCE, bounded, exclusive, fault, got, grant, page, random, reach, request, row, send, shared,
+    upgrade,
 };
 use super::*;
 use crate::{Message, MessageKind};
@@ -292,14 +293,6 @@ fn what_does_not_fit_is_refused() {
     assert!(lent.clone().step(0, foreign, &mut Vec::new()).is_err());
 }
 
-/// SplitMix64.
-fn next(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mixed = (*state ^ *state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ mixed >> 31
-}
-
 /// A hostile peer ends the program by a violation, never by a panic or a loop.
 #[test]
 fn random_messages_are_taken_or_refused() {
@@ -311,7 +304,7 @@ fn random_messages_are_taken_or_refused() {
         let mut state = seed;
         let mut engine = bounded(4, [None, Some(1), Some(5)][(seed % 3) as usize]);
         for now_ns in 0..200 {
-            let mut below = |end: u64| next(&mut state) % end;
+            let mut below = |end: u64| random(&mut state) % end;
             let first = match below(40) {
                 0 => PageNo(below(1 << 53)),
                 1 => PageNo(crate::limits::PAGE_NO_END - 1),

@@ -2,18 +2,9 @@
 
 use dstd_addr::PageNo;
 
-use super::tests::{fault, got, grant, page, request, row, send, walking};
+use super::tests::{fault, got, grant, page, random, request, row, send, walking};
 use super::*;
 use crate::Message;
-
-/// SplitMix64.
-fn random(seed: &mut u64) -> u64 {
-    *seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut mixed = *seed;
-    mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ mixed >> 31
-}
 
 /// A thread of node 0 touches these pages of node 1, which grants what it is asked for at once.
 /// What was asked for by each fault: the pages and their number.

@@ -12,8 +12,9 @@
 //!  table: chain -> number (u16)       notes of the heap: block -> number
 //!                                          ^ the engine of the page's home looks here (`node/blocks`)
 //! ```
-//! *Invariants*: ISO-2: no lock is taken; the unwinder reads the thread's own stack, which may fault, when no cache is
-//! borrowed. HEAP-2: a block is noted at its home, by the thread that has just allocated it.
+//! *Invariants*: ISO-2: no lock of the runtime is taken. This is the one piece of runtime code that runs on the stack of
+//! the program, in the partition or wherever else, and not on the native one (`stack/native`): the unwinder reads that
+//! stack, which may fault, when no cache is borrowed. HEAP-2: a block is noted at its home, by the thread that has just allocated it.
 //!
 //! *Layout*: the table of chains is leaked memory of the private heap, made before user code runs.
 //!

@@ -79,7 +79,7 @@ impl Table {
     /// The chain with this number.
     pub(super) fn chain(&self, number: u16) -> Option<Chain> {
         let slot = self.slot(number)?;
-        // Acquire: pairs with the release in `number`: the chain is whole.
+        // Acquire: pairs with the release in `write`: the chain is whole.
         let len = slot.len.load(Ordering::Acquire) as usize;
         let load =
             |at: usize| (slot.calls[at].load(Ordering::Relaxed), slot.places[at].load(Ordering::Relaxed));
@@ -124,6 +124,7 @@ impl Slot {
     /// # Safety
     /// - `frames` must begin at the word that all chains are counted from, and be memory of this thread's stack, unless it is empty.
     unsafe fn is_at(&self, frames: Range<u64>) -> bool {
+        // Acquire: pairs with the release in `write`: the chain is whole.
         let len = self.len.load(Ordering::Acquire) as usize;
         let is_met = |at: usize| {
             let place = frames.start + u64::from(self.places[at].load(Ordering::Relaxed));

@@ -16,9 +16,9 @@ use crate::fatal::{self, stop};
 use crate::interpose::fd::calls::fail;
 use crate::interpose::fd::foreign::{owner, refused, report_refused};
 use crate::node;
-use crate::record::Wait;
 use crate::ship::{Op, fresh_id};
 use crate::stack::on_native;
+use crate::wait::Wait;
 
 /// The most bytes of data of one call; the structures take the rest.
 const DATA_BYTES_MAX: usize = CARRIED_BYTES_MAX - (2 << 20);
