@@ -1,4 +1,4 @@
-//! The command lines of `dstd-launch` and `cargo dstd run`.
+//! The command line of `dstd-launch`, and the options that `cargo dstd run` and `cargo dstd test` share with it.
 //!
 //! Options that are not built yet are absent, so that using one is a usage error.
 
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, ValueEnum};
 use dstd_addr::{HEAP_BYTES_MAX, NODES_MAX};
 use dstd_control::env::{Options, Placement, Transport};
 use dstd_control::{exit, parse_duration};
@@ -47,7 +47,8 @@ struct LaunchCommand {
     command: Vec<OsString>,
 }
 
-const AFTER_HELP: &str = "\
+/// What follows the list of options.
+pub(crate) const AFTER_HELP: &str = "\
 `dstd-launch doctor` (or `cargo dstd doctor`) says what this host lets nodes do, `dstd-launch top` what \
 running programs do. Signals, logs and \
 terminals: runtime/docs/everyday.md.
@@ -130,131 +131,6 @@ enum OnFailure {
     Abort,
 }
 
-/// What to build before it is run.
-#[derive(Debug)]
-pub(crate) struct Build {
-    /// Options of the launcher and of cargo.
-    pub(crate) run: RunCommand,
-    /// As in [`Plan`].
-    pub(crate) options: Options,
-    /// As in [`Plan`].
-    pub(crate) vars: Vec<(OsString, OsString)>,
-}
-
-#[derive(Parser, Debug)]
-#[command(name = "cargo dstd", bin_name = "cargo dstd", version, about = "Builds and runs dstd programs")]
-struct CargoCommand {
-    #[command(subcommand)]
-    what: CargoWhat,
-}
-
-#[derive(Subcommand, Debug)]
-enum CargoWhat {
-    /// Builds a program (for release, unless told otherwise) and runs it on several nodes
-    #[command(after_help = AFTER_HELP, args_override_self = true)]
-    Run(Box<RunCommand>),
-    /// Says what this host lets nodes do
-    Doctor,
-}
-
-/// `cargo dstd run`.
-#[derive(Args, Debug, Clone)]
-pub(crate) struct RunCommand {
-    #[command(flatten)]
-    pub(crate) launch: LaunchOptions,
-    /// Package with the program
-    #[arg(short, long, value_name = "PACKAGE", help_heading = "Cargo options")]
-    pub(crate) package: Option<String>,
-    /// Program to run
-    #[arg(long, value_name = "NAME", conflicts_with = "example", help_heading = "Cargo options")]
-    pub(crate) bin: Option<String>,
-    /// Example to run
-    #[arg(long, value_name = "NAME", help_heading = "Cargo options")]
-    pub(crate) example: Option<String>,
-    /// Build for release (the default)
-    #[arg(short, long, conflicts_with_all = ["dev", "profile"], help_heading = "Cargo options")]
-    release: bool,
-    /// Build without optimisation
-    #[arg(long, conflicts_with = "profile", help_heading = "Cargo options")]
-    dev: bool,
-    /// Build with this profile
-    #[arg(long, value_name = "PROFILE", help_heading = "Cargo options")]
-    profile: Option<String>,
-    /// Features to activate
-    #[arg(short = 'F', long, value_name = "FEATURES", help_heading = "Cargo options")]
-    features: Vec<String>,
-    /// Activate all features
-    #[arg(long, help_heading = "Cargo options")]
-    all_features: bool,
-    /// Do not activate the default feature
-    #[arg(long, help_heading = "Cargo options")]
-    no_default_features: bool,
-    /// Path of Cargo.toml
-    #[arg(long, value_name = "PATH", help_heading = "Cargo options")]
-    pub(crate) manifest_path: Option<PathBuf>,
-    /// Directory of what is built
-    #[arg(long, value_name = "DIR", help_heading = "Cargo options")]
-    target_dir: Option<PathBuf>,
-    /// Build for this target
-    #[arg(long, value_name = "TRIPLE", help_heading = "Cargo options")]
-    target: Option<String>,
-    /// Parallel jobs of the build
-    #[arg(short, long, value_name = "N", help_heading = "Cargo options")]
-    jobs: Option<String>,
-    /// Cargo.lock must not change
-    #[arg(long, help_heading = "Cargo options")]
-    locked: bool,
-    /// Build without network
-    #[arg(long, help_heading = "Cargo options")]
-    offline: bool,
-    /// As --locked --offline
-    #[arg(long, help_heading = "Cargo options")]
-    frozen: bool,
-    /// Arguments of the program
-    #[arg(value_name = "ARGS", last = true)]
-    pub(crate) args: Vec<OsString>,
-}
-
-impl RunCommand {
-    /// What `cargo build` is given, without the choice of the program.
-    pub(crate) fn build_args(&self) -> Vec<OsString> {
-        let mut args: Vec<OsString> = Vec::new();
-        match &self.profile {
-            Some(profile) => args.extend(["--profile".into(), profile.into()]),
-            None if self.dev => {}
-            None => args.push("--release".into()),
-        }
-        for features in &self.features {
-            args.extend(["--features".into(), features.into()]);
-        }
-        let valued = [
-            ("--target-dir", self.target_dir.as_ref().map(|dir| dir.into())),
-            ("--target", self.target.as_ref().map(|target| target.into())),
-            ("--jobs", self.jobs.as_ref().map(|jobs| jobs.into())),
-        ];
-        for (name, value) in valued {
-            let value: Option<OsString> = value;
-            args.extend(value.into_iter().flat_map(|value| [name.into(), value]));
-        }
-        let flags =
-            [("--all-features", self.all_features), ("--no-default-features", self.no_default_features)];
-        args.extend(flags.into_iter().filter(|(_, on)| *on).map(|(name, _)| name.into()));
-        args.extend(self.lock_args());
-        args
-    }
-
-    /// The options that `cargo metadata` takes as well.
-    pub(crate) fn lock_args(&self) -> Vec<OsString> {
-        let mut args: Vec<OsString> = Vec::new();
-        if let Some(path) = &self.manifest_path {
-            args.extend(["--manifest-path".into(), path.into()]);
-        }
-        let flags = [("--locked", self.locked), ("--offline", self.offline), ("--frozen", self.frozen)];
-        args.extend(flags.into_iter().filter(|(_, on)| *on).map(|(name, _)| name.into()));
-        args
-    }
-}
-
 /// Reads the command line of `dstd-launch`; has spoken when it returns the status to exit with.
 pub(crate) fn parse_launch(args: impl Iterator<Item = OsString>) -> Result<Plan, i32> {
     let mut command = LaunchCommand::try_parse_from(args).map_err(|error| spoken(&error))?;
@@ -264,17 +140,6 @@ pub(crate) fn parse_launch(args: impl Iterator<Item = OsString>) -> Result<Plan,
     Ok(Plan { launch: command.launch, options, vars, program, args: words.collect() })
 }
 
-/// Reads the command line of `cargo dstd`, without the word `dstd`.
-pub(crate) fn parse_cargo(args: impl Iterator<Item = OsString>) -> Result<Build, i32> {
-    let CargoWhat::Run(mut run) = CargoCommand::try_parse_from(args).map_err(|error| spoken(&error))?.what
-    else {
-        // It has its own command line, and was asked before.
-        return Err(crate::doctor::run(std::iter::once("doctor".into())));
-    };
-    let (options, vars) = decide(&mut run.launch)?;
-    Ok(Build { run: *run, options, vars })
-}
-
 /// Prints clap's help (0) or error (64).
 pub(crate) fn spoken(error: &clap::Error) -> i32 {
     // When even that cannot be printed, the status still tells.
@@ -282,9 +147,11 @@ pub(crate) fn spoken(error: &clap::Error) -> i32 {
     if error.use_stderr() { exit::USAGE } else { 0 }
 }
 
-type Vars = Vec<(OsString, OsString)>;
+/// Variables for the nodes, checked.
+pub(crate) type Vars = Vec<(OsString, OsString)>;
 
-fn decide(launch: &mut LaunchOptions) -> Result<(Options, Vars), i32> {
+/// Decides what the command line and the environment leave open; has spoken when it returns the status to exit with.
+pub(crate) fn decide(launch: &mut LaunchOptions) -> Result<(Options, Vars), i32> {
     let OnFailure::Abort = launch.on_failure;
     let told = Options::from_env().map_err(|error| error.to_string());
     let decided = told.map(|told| launch.options(told)).and_then(|options| {
@@ -380,15 +247,6 @@ mod tests {
     fn launch(line: &str) -> Result<LaunchCommand, i32> {
         let words = std::iter::once("dstd-launch").chain(line.split(' '));
         LaunchCommand::try_parse_from(words).map_err(|error| if error.use_stderr() { 64 } else { 0 })
-    }
-
-    fn cargo(line: &str) -> Result<RunCommand, i32> {
-        let words = std::iter::once("cargo-dstd").chain(line.split(' '));
-        let command = CargoCommand::try_parse_from(words).map_err(|_| 64)?;
-        match command.what {
-            CargoWhat::Run(run) => Ok(*run),
-            CargoWhat::Doctor => Err(0),
-        }
     }
 
     #[test]
@@ -520,22 +378,6 @@ mod tests {
         assert_eq!(parse_heap("100000000"), Ok(1526 << 16));
         for text in ["1T", "960K", "0", "18446744073709551615"] {
             assert!(parse_heap(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn cargo_run_takes_the_options_of_both() {
-        let run = cargo("run -n 3 -p word_count --bin word_count -F a,b --locked -- FILE --top 5").unwrap();
-        assert_eq!((run.launch.np, run.package.as_deref()), (Some(3), Some("word_count")));
-        assert_eq!(run.args, ["FILE", "--top", "5"]);
-        let more = cargo("run --output json --log-dir logs --stdin 0 --dry-run").unwrap().launch.everyday;
-        assert_eq!((more.output, more.stdin, more.dry_run), (Style::Json, Readers::Node0, true));
-        assert_eq!(more.log_dir.as_deref(), Some(std::path::Path::new("logs")));
-        assert_eq!(run.build_args(), ["--release", "--features", "a,b", "--locked"]);
-        assert_eq!(cargo("run --dev").unwrap().build_args(), [""; 0]);
-        assert_eq!(cargo("run --profile fast").unwrap().build_args(), ["--profile", "fast"]);
-        for line in ["", "build", "run --dev --release", "run --bin a --example b", "run prog"] {
-            assert_eq!(cargo(line).err(), Some(64), "{line}");
         }
     }
 }

@@ -12,6 +12,7 @@
 //!      |      `-- report     what happened, as JSON and in words; symbols: lines of the program
 //!      |-- dry_run           what would be started
 //!      |-- top               what a running program does
+//!      |-- cargo             `cargo dstd`: new, check, swap, build, run, test
 //!      `-- doctor            what this host lets nodes do
 //! ```
 //! The job's thread decides; the other threads wait for one thing each and send it an event.
@@ -70,18 +71,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> i32 {
     }
 }
 
-/// The command `cargo-dstd`, as started by `cargo dstd`: builds, then does what [`main`] does.
+/// The command `cargo-dstd`, as started by `cargo dstd`: makes, checks, builds, runs and tests programs.
 pub fn cargo_main(args: impl Iterator<Item = OsString>) -> i32 {
-    let mut args: Vec<OsString> = args.collect();
-    // cargo gives its subcommands their own name as the first word.
-    if args.get(1).is_some_and(|word| word == "dstd") {
-        args.remove(1);
-    }
-    if doctor::is_asked(&args) {
-        return doctor::run(args.into_iter().skip(1));
-    }
-    match args::parse_cargo(args.into_iter()) {
-        Ok(build) => cargo::build_and_run(&build),
-        Err(code) => code,
-    }
+    cargo::main(args.collect())
 }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod cargo;
+mod folder;
 mod hosts;
 mod node;
 mod output;
@@ -116,7 +118,14 @@ tests!(
     terminal::writing_in_the_background_is_as_the_terminal_says,
     terminal::a_closed_window_ends_all,
     what_cannot_run_is_told_before_it_runs,
-    cargo_dstd_builds_what_it_runs,
+    cargo::a_run_builds_what_it_runs,
+    cargo::a_new_program_runs_and_is_tested_on_three_nodes,
+    cargo::a_swapped_program_prints_what_it_printed,
+    cargo::a_swap_can_be_undone_or_is_not_made,
+    cargo::a_check_says_where_and_ends_as_clippy_does,
+    cargo::a_converted_crate_starts_its_threads_everywhere,
+    cargo::what_cannot_be_converted_is_refused,
+    cargo::wrong_input_is_told,
 );
 
 fn a_program_that_ends_well_is_left_alone() {
@@ -398,33 +407,5 @@ fn what_cannot_run_is_told_before_it_runs() {
     );
     for options in ["--transport pigeon", "--no-such-option", "-n 0", "-x DSTD_RANK=1"] {
         assert_eq!(start(options, &["ok"]).finish().code, 64, "{options}");
-    }
-}
-
-fn cargo_dstd_builds_what_it_runs() {
-    let folder = std::env::temp_dir().join(format!("dstd-cargo-test-{}", std::process::id()));
-    std::fs::create_dir_all(folder.join("src")).unwrap();
-    let manifest = "[package]\nname = \"tiny\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n";
-    std::fs::write(folder.join("Cargo.toml"), manifest).unwrap();
-    std::fs::write(folder.join("src/main.rs"), "fn main() { eprintln!(\"tiny was built\"); }").unwrap();
-    let path = folder.join("Cargo.toml");
-    let run = |more: &[&str]| {
-        let manifest =
-            ["dstd", "run", "-n", "1", "--dev", "--offline", "--manifest-path", path.to_str().unwrap()];
-        command(env!("CARGO_BIN_EXE_cargo-dstd"), &[&manifest, more].concat())
-    };
-    let outcomes =
-        [run(&[]), run(&["--bin", "tiny", "--", "-x"]), run(&["--bin", "other"]), run(&["--example", "no"])];
-    std::fs::write(folder.join("src/main.rs"), "fn main() { no }").unwrap();
-    let broken = run(&[]);
-    std::fs::remove_dir_all(&folder).unwrap();
-
-    for (code, stderr) in &outcomes[..2] {
-        assert!(stderr.contains("tiny was built"), "{stderr}");
-        // The tiny program is an ordinary one.
-        assert!(*code == 69 && stderr.contains("is the program built with dstd?"), "{code}: {stderr}");
-    }
-    for (code, stderr) in outcomes[2..].iter().chain([&broken]) {
-        assert!(*code == 101 && stderr.contains("error"), "{code}: {stderr}");
     }
 }

@@ -1,0 +1,53 @@
+//! `cargo dstd new`: a project whose program and tests run on several nodes at once.
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+
+use dstd_control::exit;
+
+use super::args::{Facade, NewCommand};
+use super::manifest::{origin, with_dependency};
+use super::metadata::{Failure, broken, cargo};
+
+const MAIN: &str = include_str!("template/main.rs");
+const TESTS: &str = include_str!("template/tests.rs");
+
+/// Makes the project: `cargo new` decides names, edition, version control and membership of a workspace.
+pub(crate) fn run(command: &NewCommand) -> Result<i32, Failure> {
+    let origin = origin(&command.origin)?;
+    let mut new = cargo();
+    new.args(["new", "--bin", "--quiet"]);
+    if let Some(name) = &command.name {
+        new.args(["--name", name]);
+    }
+    if let Some(vcs) = &command.vcs {
+        new.args(["--vcs", vcs]);
+    }
+    let status = new.arg("--").arg(&command.path).stdin(Stdio::null()).status().map_err(broken)?;
+    if !status.success() {
+        return Err((status.code().unwrap_or(exit::INTERNAL), String::new()));
+    }
+    let failed =
+        |path: &Path, error: std::io::Error| (exit::INTERNAL, format!("{}: {error}", path.display()));
+    let directory = command.path.canonicalize().map_err(|error| failed(&command.path, error))?;
+    let path = directory.join("Cargo.toml");
+    let manifest = fs::read_to_string(&path).map_err(|error| failed(&path, error))?;
+    let manifest = with_dependency(&manifest, &directory, None, command.facade, &origin)
+        .map_err(|words| (exit::INTERNAL, words))?;
+    let write = |name: &str, text: &str| {
+        let path = directory.join(name);
+        fs::write(&path, text).map_err(|error| failed(&path, error))
+    };
+    write("Cargo.toml", &manifest)?;
+    write("src/main.rs", &told(MAIN, command.facade))?;
+    fs::create_dir(directory.join("tests")).map_err(|error| failed(&directory, error))?;
+    write("tests/threads.rs", &told(TESTS, command.facade))?;
+    eprintln!("dstd: made {0}; next: cd {0} && cargo dstd run -n 3", command.path.display());
+    Ok(0)
+}
+
+/// The template as a program says it that names dstd so.
+fn told(template: &str, facade: Facade) -> String {
+    template.replace("dstd::", &format!("{}::", facade.name()))
+}
