@@ -54,9 +54,14 @@ pub use dstd_runtime::__keep;
 pub use dstd_runtime::{place, thread};
 
 /// Collection types: see the crate `dstd-collections`.
-#[doc(inline)]
-pub use dstd_collections as collections;
+// A module, and not the crate under another name: the compiler's messages say where a type is found.
+pub mod collections {
+    #[doc(inline)]
+    pub use dstd_collections::*;
+}
 
 /// Synchronization primitives: see the crate `dstd-sync`.
-#[doc(inline)]
-pub use dstd_sync as sync;
+pub mod sync {
+    #[doc(inline)]
+    pub use dstd_sync::*;
+}
