@@ -1,0 +1,9 @@
+//! Where a thread is placed changes nothing about what it may have.
+
+use std::rc::Rc;
+use std::{place, thread};
+
+fn main() {
+    let counted = Rc::new(1);
+    place::on(place::here(), || thread::spawn(move || *counted));
+}

@@ -1,0 +1,9 @@
+//! A call runs on another thread: counts of `Rc` are not for two.
+
+use std::place;
+use std::rc::Rc;
+
+fn main() {
+    let counted = Rc::new(1);
+    place::call(place::here(), move || *counted);
+}
