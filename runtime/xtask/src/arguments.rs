@@ -12,6 +12,8 @@ pub(crate) struct Arguments {
     pub(crate) part: Option<String>,
     /// Where rows of results go.
     pub(crate) json: Option<PathBuf>,
+    /// Of `api`: make the files anew.
+    pub(crate) write: bool,
     numbers: BTreeMap<String, u64>,
 }
 
@@ -35,8 +37,12 @@ impl Arguments {
             "bench" | "bench page" | "modes" => &["--samples"],
             _ => &[],
         };
-        let mut arguments = Arguments { command, part, json: None, numbers: BTreeMap::new() };
+        let mut arguments = Arguments { command, part, json: None, write: false, numbers: BTreeMap::new() };
         while let Some(option) = words.next() {
+            if option == "--write" && arguments.command == "api" {
+                arguments.write = true;
+                continue;
+            }
             let value = words.next().ok_or_else(|| format!("{option} needs a value"))?;
             if option == "--json" {
                 arguments.json = Some(value.into());

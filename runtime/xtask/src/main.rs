@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `verify` | fmt, clippy, tidy, docs, tests, statics; stops at the first failure |
 //! | `tidy` | rules about files that no compiler checks |
+//! | `api [--write]` | what std has, and whether the facades have it: makes the files that their tests compile |
 //! | `statics` | which statics the nodes of a built program share |
 //! | `sim [--seeds N] [--from S]` | simulates the protocols |
 //! | `compat [--nodes N]` | every scenario on std and on N nodes |
@@ -21,6 +22,7 @@
 //! All exit with 0 for pass, 1 for fail, 2 when they could not run, and write rows of results with `--json FILE`.
 #![forbid(unsafe_code)]
 
+mod api;
 mod arguments;
 mod bench;
 mod canary;
@@ -55,7 +57,7 @@ use arguments::Arguments;
 use row::Row;
 use verdict::{Verdict, cannot};
 
-const USAGE: &str = "usage: cargo xtask verify|tidy|statics|sim|compat|miri|loom|fuzz|sanitize|drill|elsewhere|package|bench|bench page [PART]|modes [OPTIONS] [--json FILE]";
+const USAGE: &str = "usage: cargo xtask verify|tidy|api [--write]|statics|sim|compat|miri|loom|fuzz|sanitize|drill|elsewhere|package|bench|bench page [PART]|modes [OPTIONS] [--json FILE]";
 
 fn main() -> ExitCode {
     let arguments = match Arguments::parse(std::env::args().skip(1)) {
@@ -84,6 +86,7 @@ fn run(arguments: &Arguments, rows: &mut Vec<Row>) -> Verdict {
     match arguments.command.as_str() {
         "verify" => verify::run(rows),
         "tidy" => tidy::run(rows),
+        "api" => api::run(arguments, rows),
         "statics" => statics::run(rows),
         "sim" => sim::run(arguments, rows),
         "compat" => compat::run(arguments, rows),
