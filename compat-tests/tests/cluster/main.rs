@@ -26,3 +26,4 @@ mod scenarios;
 mod signals;
 mod start;
 mod stops;
+mod units;
