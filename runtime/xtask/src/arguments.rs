@@ -1,10 +1,10 @@
 //! The command line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-/// A command with its options: every option has a number, `--json` a file.
-#[derive(Debug)]
+/// A command with its options: most have a number, `--json` a file, some a word or nothing.
+#[derive(Debug, Default)]
 pub(crate) struct Arguments {
     /// The command.
     pub(crate) command: String,
@@ -12,9 +12,9 @@ pub(crate) struct Arguments {
     pub(crate) part: Option<String>,
     /// Where rows of results go.
     pub(crate) json: Option<PathBuf>,
-    /// Of `api`: make the files anew.
-    pub(crate) write: bool,
     numbers: BTreeMap<String, u64>,
+    words: BTreeMap<String, String>,
+    flags: BTreeSet<String>,
 }
 
 impl Arguments {
@@ -37,10 +37,16 @@ impl Arguments {
             "bench" | "bench page" | "modes" => &["--samples"],
             _ => &[],
         };
-        let mut arguments = Arguments { command, part, json: None, write: false, numbers: BTreeMap::new() };
+        // Those with a word, and those with nothing.
+        let (worded, flags): (&[&str], &[&str]) = match command.as_str() {
+            "compat" => (&["--module", "--facade"], &["--sample", "--write"]),
+            "api" => (&[], &["--write"]),
+            _ => (&[], &[]),
+        };
+        let mut arguments = Arguments { command, part, ..Arguments::default() };
         while let Some(option) = words.next() {
-            if option == "--write" && arguments.command == "api" {
-                arguments.write = true;
+            if flags.contains(&option.as_str()) {
+                arguments.flags.insert(option);
                 continue;
             }
             let value = words.next().ok_or_else(|| format!("{option} needs a value"))?;
@@ -49,6 +55,8 @@ impl Arguments {
             } else if known.contains(&option.as_str()) {
                 let number = value.parse().map_err(|_| format!("{option} needs a number, not {value:?}"))?;
                 arguments.numbers.insert(option, number);
+            } else if worded.contains(&option.as_str()) {
+                arguments.words.insert(option, value);
             } else {
                 return Err(format!("{} does not know {option}", arguments.command));
             }
@@ -59,6 +67,16 @@ impl Arguments {
     /// The number given with `option`.
     pub(crate) fn number(&self, option: &str) -> Option<u64> {
         self.numbers.get(option).copied()
+    }
+
+    /// The word given with `option`.
+    pub(crate) fn word(&self, option: &str) -> Option<&str> {
+        self.words.get(option).map(String::as_str)
+    }
+
+    /// Whether `option` was given.
+    pub(crate) fn flag(&self, option: &str) -> bool {
+        self.flags.contains(option)
     }
 }
 
@@ -85,5 +103,8 @@ mod tests {
         assert_eq!((all.command.as_str(), all.part, all.numbers.len()), ("bench page", None, 1));
         assert_eq!(parse("bench page single").expect("a part").part.as_deref(), Some("single"));
         assert!(parse("modes page").is_err());
+        let compat = parse("compat --sample --module sync --nodes 1").expect("all known");
+        assert_eq!((compat.word("--module"), compat.word("--facade")), (Some("sync"), None));
+        assert!(compat.flag("--sample") && !compat.flag("--write"));
     }
 }

@@ -7,7 +7,7 @@
 //! | `api [--write]` | what std has, and whether the facades have it: makes the files that their tests compile |
 //! | `statics` | which statics the nodes of a built program share |
 //! | `sim [--seeds N] [--from S]` | simulates the protocols |
-//! | `compat [--nodes N]` | every scenario on std and on N nodes |
+//! | `compat [--module M] [--facade F] [--nodes N] [--sample] [--write]` | std's own suites on the facades; `--module scenarios`: our programs on std and on N nodes |
 //! | `miri [--seeds N] [--from S]` | addresses and the heap in Miri, which needs the nightly toolchain |
 //! | `loom` | every order of the lock-free parts |
 //! | `fuzz [--seconds N] [--from SEED]` | bytes that nobody would send to the decoders |

@@ -32,7 +32,7 @@ pub(crate) fn run(arguments: &Arguments, rows: &mut Vec<Row>) -> Verdict {
     let files = [("paths.rs", write::paths(&paths)), ("own.rs", write::own(&own))];
     for (name, text) in &files {
         let file = tree::root().join(DIRECTORY).join(name);
-        if arguments.write {
+        if arguments.flag("--write") {
             fs::write(&file, text).map_err(while_doing(format!("write {}", file.display())))?;
         } else if tree::read(&file)? != *text {
             return fail(format!(

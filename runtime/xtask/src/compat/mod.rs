@@ -1,0 +1,177 @@
+//! Is it std? Std's own suites on the facades, held against real std.
+//!
+//! ```text
+//! library ── suite ──┬── in_source   files of a suite, as they are for real std
+//!                    └── examples
+//! facade ── rewrite                  what stands in std's place
+//! package ── cuts, messages          built, without the single items that do not compile
+//! play                               run, without the single units that hang or die
+//! table, expected, gaps              judged
+//! ```
+
+mod cuts;
+mod examples;
+mod expected;
+mod facade;
+mod gaps;
+mod in_source;
+mod library;
+mod messages;
+mod package;
+mod play;
+mod results;
+mod rewrite;
+mod sample;
+mod scenarios;
+mod suite;
+mod table;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use crate::arguments::Arguments;
+use crate::cargo;
+use crate::row::Row;
+use crate::verdict::{Verdict, cannot, fail, while_doing};
+use facade::Facade;
+use library::Library;
+use package::{Package, Sources};
+use play::{Outcome, Stage};
+use results::{Results, Where};
+use suite::{SUITES, Suite};
+use table::Table;
+
+/// What the options ask for.
+struct Order {
+    suites: Vec<&'static Suite>,
+    facades: Vec<Facade>,
+    nodes: Vec<u64>,
+    sample: bool,
+    write: bool,
+}
+
+/// Runs what the options ask for; everything, if they ask for nothing.
+pub(crate) fn run(arguments: &Arguments, rows: &mut Vec<Row>) -> Verdict {
+    if arguments.word("--module") == Some("scenarios") {
+        return scenarios::run(arguments, rows);
+    }
+    let order = Order::read(arguments)?;
+    let library = Library::find()?;
+    let bin = cargo::build_release(&["dstd-launch"])?;
+    let mut results = Results::default();
+    for suite in &order.suites {
+        let mut files = suite.files(&library)?;
+        if order.sample {
+            files = sample::of_files(files)?;
+        }
+        let sources = Sources { files, ..Sources::default() };
+        let mut package = Package::new(suite.name, Facade::Std, sources)?;
+        let control = control(suite, &package.build()?)?;
+        let sources = package.into_sources();
+        results.add_control(suite, &control);
+        for &facade in &order.facades {
+            let program = Package::new(suite.name, facade, sources.clone())?.build()?;
+            for &nodes in &order.nodes {
+                let place = Where { facade, nodes };
+                let outcomes = on_nodes(suite, place, &bin, &program, &control)?;
+                results.add(suite, place, &outcomes);
+            }
+        }
+    }
+    rows.extend(results.rows(order.is_full() || order.sample));
+    order.judge(&library.version, &results)
+}
+
+impl Order {
+    fn read(arguments: &Arguments) -> Verdict<Order> {
+        let (module, facade) = (arguments.word("--module"), arguments.word("--facade"));
+        let suites: Vec<&Suite> =
+            SUITES.iter().filter(|suite| module.is_none_or(|module| suite.name == module)).collect();
+        if suites.is_empty() {
+            let names: Vec<&str> = SUITES.iter().map(|suite| suite.name).collect();
+            return cannot(format!("--module is one of {} and scenarios", names.join(", ")));
+        }
+        let facades: Vec<Facade> =
+            Facade::OURS.into_iter().filter(|known| facade.is_none_or(|name| known.name() == name)).collect();
+        if facades.is_empty() {
+            return cannot("--facade is dstd or dstd-std");
+        }
+        let (sample, write) = (arguments.flag("--sample"), arguments.flag("--write"));
+        let nodes = match arguments.number("--nodes") {
+            Some(nodes @ (1 | 3)) => vec![nodes],
+            Some(_) => return cannot("--nodes is 1 or 3"),
+            None if sample => vec![3],
+            None => vec![1, 3],
+        };
+        Ok(Order { suites, facades, nodes, sample, write })
+    }
+
+    /// Whether the whole table is made.
+    fn is_full(&self) -> bool {
+        !self.sample && self.suites.len() == SUITES.len() && self.facades.len() == 2 && self.nodes.len() == 2
+    }
+
+    /// Holds the results against what is written down, or writes them down.
+    fn judge(&self, version: &str, results: &Results) -> Verdict {
+        let mut wrong = gaps::unlisted(results)?;
+        let version = if self.sample { format!("{version}-sample") } else { version.to_owned() };
+        if self.write {
+            expected::write(&version, &results.control)?;
+        } else {
+            wrong.extend(expected::lower(&version, &results.control)?);
+        }
+        if !self.sample {
+            let mut table = Table::written()?;
+            if self.write {
+                table.update(results);
+                table.write()?;
+            }
+            wrong.extend(table.differences(results));
+        }
+        if wrong.is_empty() { Ok(()) } else { fail(wrong.join("\n")) }
+    }
+}
+
+/// The units that real std passes.
+fn control(suite: &Suite, program: &Path) -> Verdict<Vec<String>> {
+    let stage = Stage::new(&format!("{}, std", suite.name))?;
+    let outcomes = stage.play(|| Command::new(program), &list(program)?, false)?;
+    for (name, outcome) in &outcomes {
+        if let Some(wrong) = outcome.wrong() {
+            println!("{}::{name} on real std: {wrong}", suite.name);
+        }
+    }
+    let passed = outcomes.into_iter().filter(|(_, outcome)| matches!(outcome, Outcome::Passed(_)));
+    Ok(passed.map(|(name, _)| name).collect())
+}
+
+/// How the units of the control end on a facade.
+fn on_nodes(
+    suite: &Suite,
+    place: Where,
+    bin: &Path,
+    program: &Path,
+    control: &[String],
+) -> Verdict<BTreeMap<String, Outcome>> {
+    let built = list(program)?;
+    let (names, missing): (Vec<String>, Vec<String>) =
+        control.iter().cloned().partition(|name| built.contains(name));
+    let launch = || {
+        let mut command = Command::new(bin.join("dstd-launch"));
+        command.args(["-n", &place.nodes.to_string(), "--no-direct"]);
+        command.args((place.nodes > 1).then_some(["--placement", "remote"]).into_iter().flatten());
+        command.arg("--").arg(program);
+        command
+    };
+    let stage = Stage::new(&format!("{}, {}", suite.name, place.name()))?;
+    let mut outcomes = stage.play(launch, &names, place.nodes > 1)?;
+    outcomes.extend(missing.into_iter().map(|name| (name, Outcome::NotBuilt)));
+    Ok(outcomes)
+}
+
+/// The names of a program's units.
+fn list(program: &Path) -> Verdict<Vec<String>> {
+    let output = Command::new(program).arg("--list").output().map_err(while_doing(program.display()))?;
+    Ok(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
+}

@@ -1,0 +1,200 @@
+//! Runs the units of a program, however some of them end.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::processes::Running;
+use crate::tree;
+use crate::verdict::{Verdict, cannot, while_doing};
+
+/// A unit that takes longer hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// A run takes this long to begin with its first unit, at most.
+const START: Duration = Duration::from_secs(60);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// How a unit ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Outcome {
+    /// As its author wants; so often it used the network.
+    Passed(u64),
+    /// Otherwise, and why.
+    Failed(String),
+    /// It took the program down, and how.
+    Died(String),
+    /// Not within [`PATIENCE`].
+    Hung,
+    /// It is not in the program.
+    NotBuilt,
+}
+
+impl Outcome {
+    /// What went wrong, in words.
+    pub(crate) fn wrong(&self) -> Option<String> {
+        match self {
+            Outcome::Passed(_) => None,
+            Outcome::Failed(cause) => Some(cause.clone()),
+            Outcome::Died(cause) => Some(format!("ends the program: {cause}")),
+            Outcome::Hung => Some(format!("hangs for {} s", PATIENCE.as_secs())),
+            Outcome::NotBuilt => Some("does not compile".to_owned()),
+        }
+    }
+}
+
+/// Where the files of runs are: what they are to run, what came out, what they printed.
+pub(crate) struct Stage {
+    directory: PathBuf,
+    patience: Duration,
+}
+
+impl Stage {
+    /// Of runs with this name, whose files stay until there are others with the same.
+    pub(crate) fn new(name: &str) -> Verdict<Stage> {
+        let directory = tree::target("compat")?.join("run").join(name);
+        if directory.exists() {
+            fs::remove_dir_all(&directory).map_err(while_doing(directory.display()))?;
+        }
+        fs::create_dir_all(&directory).map_err(while_doing(directory.display()))?;
+        Ok(Stage { directory, patience: PATIENCE })
+    }
+
+    /// Runs `names`, which the program of `command` has. One run does for all of them unless units hang or take it down:
+    /// those are charged alone, and another run goes on with the rest.
+    pub(crate) fn play(
+        &self,
+        command: impl Fn() -> Command,
+        names: &[String],
+        steal: bool,
+    ) -> Verdict<BTreeMap<String, Outcome>> {
+        let mut outcomes = BTreeMap::new();
+        let mut rest = names.to_vec();
+        for round in 1.. {
+            if rest.is_empty() {
+                break;
+            }
+            let file = |name: &str| self.directory.join(format!("{name}.{round}"));
+            let (units, results, log) = (file("units"), file("results"), file("log"));
+            fs::write(&units, rest.join("\n") + "\n").map_err(while_doing(units.display()))?;
+            fs::write(&results, "").map_err(while_doing(results.display()))?;
+            let mut command = command();
+            command.arg("--units").arg(&units).arg("--results").arg(&results);
+            command.args(steal.then_some("--steal"));
+            let (end, text) = self.run(&mut command, &results, &log)?;
+            let (ended, begun) = read(&text);
+            let before = rest.len();
+            outcomes.extend(ended);
+            if let Some(begun) = begun {
+                let outcome = match end {
+                    End::Late => Outcome::Hung,
+                    End::Code(code) => Outcome::Died(format!("code {code}, {}", last_words(&log))),
+                };
+                outcomes.insert(begun, outcome);
+            }
+            rest.retain(|name| !outcomes.contains_key(name));
+            if rest.len() == before {
+                return cannot(format!("{command:?} runs no unit: {}", last_words(&log)));
+            }
+        }
+        Ok(outcomes)
+    }
+
+    /// Runs it until it ends, or nothing new is in `results` for too long; with what is there then. Whoever is killed in the middle
+    /// may write more.
+    fn run(&self, command: &mut Command, results: &Path, log: &Path) -> Verdict<(End, String)> {
+        let output = File::create(log).map_err(while_doing(log.display()))?;
+        let mut running = Running::start_into(command, output)?;
+        let (mut seen, mut since, mut patience) = (String::new(), Instant::now(), START);
+        loop {
+            let code = running.wait(LOOK_AGAIN)?;
+            let now = fs::read_to_string(results).map_err(while_doing(results.display()))?;
+            if let Some(code) = code {
+                return Ok((End::Code(code), now));
+            }
+            if now != seen {
+                (seen, since, patience) = (now, Instant::now(), self.patience);
+            } else if since.elapsed() > patience {
+                return Ok((End::Late, now));
+            }
+        }
+    }
+}
+
+enum End {
+    Code(i32),
+    Late,
+}
+
+/// How units ended, and the one that has begun and not ended.
+fn read(results: &str) -> (BTreeMap<String, Outcome>, Option<String>) {
+    let (mut ended, mut begun) = (BTreeMap::new(), None);
+    for line in results.lines() {
+        let fields: Vec<&str> = line.splitn(4, '\t').collect();
+        match fields[..] {
+            ["begin", name] => begun = Some(name.to_owned()),
+            ["passed", name, network] => {
+                ended.insert(name.to_owned(), Outcome::Passed(network.parse().unwrap_or(0)));
+                begun = None;
+            }
+            ["failed", name, _, cause] => {
+                ended.insert(name.to_owned(), Outcome::Failed(cause.to_owned()));
+                begun = None;
+            }
+            _ => {}
+        }
+    }
+    (ended, begun)
+}
+
+/// The last line that says something.
+fn last_words(log: &Path) -> String {
+    let text = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let mut lines = text.lines().rev().map(str::trim).filter(|line| !line.is_empty());
+    lines.next().unwrap_or("without a word").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Does with the units what their names say.
+    const PROGRAM: &str = r#"while read -r name; do
+        printf 'begin\t%s\n' "$name" >> "$4"
+        case $name in
+            dies) echo bye; exit 3 ;;
+            hangs) sleep 3600 ;;
+            *) printf 'passed\t%s\t2\n' "$name" >> "$4" ;;
+        esac
+    done < "$2""#;
+
+    #[test]
+    fn a_unit_that_hangs_or_dies_is_charged_alone() {
+        let stage = Stage::new(&format!("test-{}", std::process::id())).expect("there is room");
+        let stage = Stage { patience: Duration::from_secs(2), ..stage };
+        let command = || {
+            let mut command = Command::new("sh");
+            command.args(["-c", PROGRAM, "sh"]);
+            command
+        };
+        let names = ["a", "hangs", "b", "dies", "c"].map(str::to_owned);
+        let outcomes = stage.play(command, &names, false).expect("there is a shell");
+        fs::remove_dir_all(&stage.directory).expect("it is ours");
+        let of = |name: &str| outcomes.get(name).expect("all have ended").clone();
+        assert_eq!(["a", "b", "c"].map(of), [const { Outcome::Passed(2) }; 3]);
+        assert_eq!(of("hangs"), Outcome::Hung);
+        assert_eq!(of("dies"), Outcome::Died("code 3, bye".to_owned()));
+    }
+
+    #[test]
+    fn results_are_read_up_to_where_a_run_stopped() {
+        let text = "begin\ta::b\npassed\ta::b\t3\nbegin\tc\nfailed\tc\t0\tpanicked:\ta tab\nbegin\td\n";
+        let (ended, begun) = read(text);
+        assert_eq!(begun.as_deref(), Some("d"));
+        assert_eq!(ended.get("a::b"), Some(&Outcome::Passed(3)));
+        assert_eq!(ended.get("c"), Some(&Outcome::Failed("panicked:\ta tab".to_owned())));
+        assert_eq!(ended.len(), 2);
+    }
+}
