@@ -57,7 +57,8 @@ fn a_block_that_takes_the_place_of_the_one_asked_for_last_is_another() {
     let mut cache = Cache::of(heap);
     let bytes = HEAP / 16;
     let found = |addr: u64| heap.block_around(addr);
-    let large = cache.get().alloc(bytes, 8).addr() as u64;
+    let first = cache.get().alloc(bytes, 8);
+    let large = first.addr() as u64;
     let beyond = cache.get().alloc(bytes, 8).addr() as u64;
     for _ in 0..2 {
         for block in [large, beyond, beyond] {
@@ -66,7 +67,7 @@ fn a_block_that_takes_the_place_of_the_one_asked_for_last_is_another() {
     }
     assert_eq!(found(large), Some((large, bytes as u64)));
     // SAFETY: allocated above with these numbers, and not used again.
-    unsafe { cache.get().free(std::ptr::with_exposed_provenance_mut(large as usize), bytes, 8) };
+    unsafe { cache.get().free(first, bytes, 8) };
     assert_eq!(found(large), None, "a freed run is no block");
     let halves = [0, 1].map(|_| cache.get().alloc(bytes / 2, 8).addr() as u64);
     assert_eq!(halves, [large, large + bytes as u64 / 2], "they take its place");
