@@ -198,5 +198,15 @@ pub(crate) fn placement() -> String {
     let alone: Vec<_> =
         (0..count).map(|_| thread::spawn(|| place::here().to_string()).join().unwrap()).collect();
     println!("alone {}", alone.join(" "));
+    let (told, tells) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Barrier::new(count + 1)));
+    for _ in 0..count {
+        let (told, tells) = (Arc::clone(&told), Arc::clone(&tells));
+        drop(thread::spawn(move || {
+            told.lock().unwrap().push(place::here().to_string());
+            tells.wait();
+        }));
+    }
+    tells.wait();
+    println!("detached {}", told.lock().unwrap().join(" "));
     format!("{count} threads")
 }

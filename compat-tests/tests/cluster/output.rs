@@ -90,10 +90,10 @@ fn variables_of_the_launcher_reach_all_nodes() {
     assert!(run.finish().ok("environment").stdout.contains("variable inherited\n"));
 }
 
-/// How many threads ran on each node: all alive at once, and one after the other.
-fn placed(nodes: usize, placement: &str) -> [BTreeMap<String, usize>; 2] {
+/// How many threads ran on each node: all alive at once, one after the other, and all alive and detached.
+fn placed(nodes: usize, placement: &str) -> [BTreeMap<String, usize>; 3] {
     let ended = scenario(nodes, "placement").option("--placement").option(placement).finish().ok("placement");
-    ["together ", "alone "].map(|prefix| {
+    ["together ", "alone ", "detached "].map(|prefix| {
         let mut counts = BTreeMap::new();
         let line = ended.stdout.lines().find_map(|line| line.strip_prefix(prefix)).expect("it is printed");
         line.split(' ').for_each(|node| *counts.entry(node.to_owned()).or_default() += 1);
@@ -107,20 +107,22 @@ fn counts(each: &[(&str, usize)]) -> BTreeMap<String, usize> {
 
 #[test]
 fn local_threads_stay_on_node_0() {
-    assert_eq!(placed(3, "local"), [counts(&[("0", 12)]), counts(&[("0", 12)])]);
+    assert_eq!(placed(3, "local"), [counts(&[("0", 12)]), counts(&[("0", 12)]), counts(&[("0", 12)])]);
 }
 
 #[test]
 fn round_robin_serves_all_nodes_alike() {
     let each = counts(&[("0", 4), ("1", 4), ("2", 4)]);
-    assert_eq!(placed(3, "round-robin"), [each.clone(), each]);
+    assert_eq!(placed(3, "round-robin"), [each.clone(), each.clone(), each]);
 }
 
 #[test]
 fn least_loaded_spreads_threads_that_live_together() {
-    let [together, _] = placed(3, "least-loaded");
-    // main counts as one thread, and where a tie goes is not promised.
-    assert!(together.len() == 3 && together.values().all(|count| (3..=5).contains(count)), "{together:?}");
+    let [together, _, detached] = placed(3, "least-loaded");
+    for placed in [together, detached] {
+        // main counts as one thread, and where a tie goes is not promised.
+        assert!(placed.len() == 3 && placed.values().all(|count| (3..=5).contains(count)), "{placed:?}");
+    }
 }
 
 #[test]
@@ -128,5 +130,5 @@ fn remote_threads_never_run_where_they_were_spawned() {
     for placed in placed(3, "remote") {
         assert!(!placed.contains_key("0") && placed.values().sum::<usize>() == 12, "{placed:?}");
     }
-    assert_eq!(placed(2, "remote"), [counts(&[("1", 8)]), counts(&[("1", 8)])]);
+    assert_eq!(placed(2, "remote"), [counts(&[("1", 8)]), counts(&[("1", 8)]), counts(&[("1", 8)])]);
 }

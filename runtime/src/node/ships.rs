@@ -3,6 +3,8 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use dstd_addr::NodeId;
+
 use crate::wait::Wait;
 
 /// States of [`Shipped::wait`].
@@ -21,6 +23,8 @@ impl ShipState {
 /// One closure that runs elsewhere. The engine writes, the owner reads after the state says so.
 #[derive(Debug)]
 pub(crate) struct Shipped {
+    /// Where it runs.
+    pub(crate) node: NodeId,
     pub(crate) wait: Wait,
     /// The bytes of the result, set before the state becomes `ENDED`.
     pub(crate) result: OnceLock<Vec<u8>>,
@@ -39,14 +43,15 @@ pub(crate) struct Shipped {
 }
 
 impl Shipped {
-    /// For work that answers with nothing but its end.
+    /// For work that answers with nothing but its end, and that nobody detaches.
     pub(crate) fn without_result() -> Shipped {
         unsafe fn nothing(_: *mut u8) {}
-        Shipped::new(nothing, std::alloc::Layout::new::<()>())
+        Shipped::new(NodeId::ZERO, nothing, std::alloc::Layout::new::<()>())
     }
 
-    pub(crate) fn new(drop_result: unsafe fn(*mut u8), layout: std::alloc::Layout) -> Shipped {
+    pub(crate) fn new(node: NodeId, drop_result: unsafe fn(*mut u8), layout: std::alloc::Layout) -> Shipped {
         Shipped {
+            node,
             wait: Wait::new(),
             result: OnceLock::new(),
             handle_wait: Wait::new(),

@@ -20,7 +20,6 @@ use crate::wait::Wait;
 /// A thread that was spawned on another node. Dropping it detaches the thread.
 #[derive(Debug)]
 pub(crate) struct Remote {
-    node: NodeId,
     id: u64,
     shipped: Arc<Shipped>,
     handle: OnceLock<Thread>,
@@ -52,7 +51,7 @@ pub(crate) unsafe fn spawn(node: NodeId, job: Job, closure: *const u8) -> io::Re
             return Err(io::Error::from_raw_os_error(shipped.wait.value() as i32));
         }
         thread_started(node);
-        Ok(Remote { node, id, shipped, handle: OnceLock::new() })
+        Ok(Remote { id, shipped, handle: OnceLock::new() })
     })
 }
 
@@ -73,7 +72,7 @@ pub(super) unsafe fn send(node: NodeId, op: Op, job: &Job, closure: *const u8) -
     // SAFETY: just written.
     unsafe { bytes.set_len(job.closure.size()) };
     let body = wire::encode(job, &bytes);
-    let shipped = Arc::new(Shipped::new(job.drop_result, job.result));
+    let shipped = Arc::new(Shipped::new(node, job.drop_result, job.result));
     push(Request::Ship { to: node, op, id, arg: 0, body, expect: Some((id, Arc::clone(&shipped))) });
     (id, shipped)
 }
@@ -101,6 +100,7 @@ impl Remote {
             // SAFETY: the target sent as many bytes as the result's layout has, checked there; the
             // caller vouches for the destination.
             unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), result, bytes.len()) };
+            thread_ended(self.shipped.node);
             self.finish();
             self.forget();
         });
@@ -120,7 +120,7 @@ impl Remote {
             let bytes = on_native(|| {
                 let answer = fresh_id();
                 push(Request::Ship {
-                    to: self.node,
+                    to: self.shipped.node,
                     op: Op::AskHandle,
                     id: self.id,
                     arg: answer,
@@ -141,9 +141,8 @@ impl Remote {
 
     /// Tells the target that nobody asks for this thread any more.
     fn finish(&self) {
-        thread_ended(self.node);
         push(Request::Ship {
-            to: self.node,
+            to: self.shipped.node,
             op: Op::Detach,
             id: self.id,
             arg: 0,

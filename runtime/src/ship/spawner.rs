@@ -12,7 +12,7 @@ use std::thread::Thread;
 use dstd_addr::NodeId;
 
 use super::remote::push;
-use super::{Job, Op, Task, call, environment, service, wire};
+use super::{Job, Op, Task, call, environment, service, thread_ended, wire};
 use crate::fatal::{self, stop};
 use crate::node::{Request, Shipped};
 use crate::stack::on_native;
@@ -239,11 +239,12 @@ impl Drop for Buffer {
     }
 }
 
-/// Drops a result that nobody joined, as user code.
+/// Drops a result that nobody joined, as user code: the end of a detached thread.
 pub(super) fn drop_result(shipped: &Shipped, bytes: &[u8]) {
     let buffer = Buffer::new(shipped.layout);
     // SAFETY: the target sent as many bytes as the layout has.
     unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), buffer.start, bytes.len()) };
+    thread_ended(shipped.node);
     // SAFETY: the buffer holds a result of the type that `drop_result` was made for, and
     // `Shipped::take_result` lets only one caller come here.
     unsafe { (shipped.drop_result)(buffer.start) };
