@@ -128,11 +128,7 @@ impl Engine {
         let mut fds = Vec::new();
         loop {
             let mut found = transport.poll(&mut |out, event| self.event(out, event));
-            let busy = self.context.layout.nodes() > 1
-                && (0..self.context.layout.nodes())
-                    .map(NodeId)
-                    .any(|node| node != self.context.me && transport.congested(node));
-            if !busy {
+            if !self.is_congested(transport) {
                 found += self.local_requests(transport);
                 found += self.local_faults(transport);
             }
@@ -147,17 +143,19 @@ impl Engine {
             if waiter.idle() == Idle::PollAgain {
                 continue;
             }
-            self.sleep(transport, &mut waiter, &mut fds, busy);
+            self.sleep(transport, &mut waiter, &mut fds);
         }
     }
 
-    fn sleep(
-        &mut self,
-        transport: &dyn Transport,
-        waiter: &mut Waiter,
-        fds: &mut Vec<libc::pollfd>,
-        busy: bool,
-    ) {
+    /// Whether so much waits to be sent that nothing new is begun.
+    fn is_congested(&self, transport: &dyn Transport) -> bool {
+        let others = (0..self.context.layout.nodes()).map(NodeId).filter(|&node| node != self.context.me);
+        others.into_iter().any(|node| transport.congested(node))
+    }
+
+    fn sleep(&mut self, transport: &dyn Transport, waiter: &mut Waiter, fds: &mut Vec<libc::pollfd>) {
+        // As it is now: the flush of this very round may have sent what was in the way, and nobody answers to evictions.
+        let busy = self.is_congested(transport);
         let queue = &self.context.queue;
         queue.announce_sleep();
         if queue.is_empty() && !self.memory.has_faults() || busy {
