@@ -2,1534 +2,273 @@
 
 #![allow(unused_imports, deprecated, clippy::all, reason = "that they are there is the test")]
 
-use super::facade::alloc as _; // module
-use super::facade::alloc::GlobalAlloc as _; // trait
-use super::facade::alloc::Layout as _; // struct
-use super::facade::alloc::LayoutErr as _; // type_alias
-use super::facade::alloc::LayoutError as _; // struct
-use super::facade::alloc::System as _; // struct
-use super::facade::alloc::alloc as _; // function
-use super::facade::alloc::alloc_zeroed as _; // function
-use super::facade::alloc::dealloc as _; // function
-use super::facade::alloc::realloc as _; // function
-use super::facade::any as _; // module
-use super::facade::any::Any as _; // trait
-use super::facade::any::TypeId as _; // struct
-use super::facade::arch as _; // module
-use super::facade::array as _; // module
-use super::facade::array::IntoIter as _; // struct
-use super::facade::array::TryFromSliceError as _; // struct
-use super::facade::array::from_mut as _; // function
-use super::facade::array::from_ref as _; // function
-use super::facade::array::repeat as _; // function
-use super::facade::ascii as _; // module
-use super::facade::ascii::AsciiExt as _; // trait
-use super::facade::ascii::EscapeDefault as _; // struct
-use super::facade::ascii::escape_default as _; // function
-use super::facade::assert as _; // macro
-use super::facade::assert_eq as _; // macro
-use super::facade::assert_ne as _; // macro
-use super::facade::backtrace as _; // module
-use super::facade::backtrace::Backtrace as _; // struct
-use super::facade::backtrace::BacktraceStatus as _; // enum
-use super::facade::backtrace::BacktraceStatus::Captured as _; // variant
-use super::facade::backtrace::BacktraceStatus::Disabled as _; // variant
-use super::facade::backtrace::BacktraceStatus::Unsupported as _; // variant
-use super::facade::borrow as _; // module
-use super::facade::borrow::Cow as _; // enum
-use super::facade::borrow::Cow::Borrowed as _; // variant
-use super::facade::borrow::Cow::Owned as _; // variant
-use super::facade::borrow::ToOwned as _; // trait
-use super::facade::boxed as _; // module
-use super::facade::boxed::Box as _; // struct
-use super::facade::cell as _; // module
-use super::facade::cell::BorrowError as _; // struct
-use super::facade::cell::BorrowMutError as _; // struct
-use super::facade::cell::Cell as _; // struct
-use super::facade::cell::LazyCell as _; // struct
-use super::facade::cell::OnceCell as _; // struct
-use super::facade::cell::Ref as _; // struct
-use super::facade::cell::RefCell as _; // struct
-use super::facade::cell::RefMut as _; // struct
-use super::facade::cell::UnsafeCell as _; // struct
-use super::facade::cfg as _; // macro
-use super::facade::cfg_select as _; // macro
-use super::facade::char as _; // module
-use super::facade::char::CharTryFromError as _; // struct
-use super::facade::char::DecodeUtf16 as _; // struct
-use super::facade::char::DecodeUtf16Error as _; // struct
-use super::facade::char::EscapeDebug as _; // struct
-use super::facade::char::EscapeDefault as _; // struct
-use super::facade::char::EscapeUnicode as _; // struct
-use super::facade::char::MAX as _; // constant
-use super::facade::char::ParseCharError as _; // struct
-use super::facade::char::REPLACEMENT_CHARACTER as _; // constant
-use super::facade::char::ToLowercase as _; // struct
-use super::facade::char::ToUppercase as _; // struct
-use super::facade::char::TryFromCharError as _; // struct
-use super::facade::char::UNICODE_VERSION as _; // constant
-use super::facade::char::decode_utf16 as _; // function
-use super::facade::char::from_digit as _; // function
-use super::facade::char::from_u32 as _; // function
-use super::facade::char::from_u32_unchecked as _; // function
-use super::facade::clone as _; // module
-use super::facade::clone::Clone as _; // proc_macro
-use super::facade::cmp as _; // module
-use super::facade::cmp::Eq as _; // proc_macro
-use super::facade::cmp::Ord as _; // proc_macro
-use super::facade::cmp::Ordering as _; // enum
-use super::facade::cmp::Ordering::Equal as _; // variant
-use super::facade::cmp::Ordering::Greater as _; // variant
-use super::facade::cmp::Ordering::Less as _; // variant
-use super::facade::cmp::PartialEq as _; // proc_macro
-use super::facade::cmp::PartialOrd as _; // proc_macro
-use super::facade::cmp::Reverse as _; // struct
-use super::facade::collections as _; // module
-use super::facade::collections::BTreeMap as _; // struct
-use super::facade::collections::BTreeSet as _; // struct
-use super::facade::collections::BinaryHeap as _; // struct
-use super::facade::collections::Bound as _; // enum
-use super::facade::collections::Bound::Excluded as _; // variant
-use super::facade::collections::Bound::Included as _; // variant
-use super::facade::collections::Bound::Unbounded as _; // variant
-use super::facade::collections::HashMap as _; // struct
-use super::facade::collections::HashSet as _; // struct
-use super::facade::collections::LinkedList as _; // struct
-use super::facade::collections::TryReserveError as _; // struct
-use super::facade::collections::VecDeque as _; // struct
-use super::facade::collections::binary_heap as _; // module
-use super::facade::collections::binary_heap::BinaryHeap as _; // struct
-use super::facade::collections::binary_heap::Drain as _; // struct
-use super::facade::collections::binary_heap::IntoIter as _; // struct
-use super::facade::collections::binary_heap::Iter as _; // struct
-use super::facade::collections::binary_heap::PeekMut as _; // struct
-use super::facade::collections::btree_map as _; // module
-use super::facade::collections::btree_map::BTreeMap as _; // struct
-use super::facade::collections::btree_map::Entry as _; // enum
-use super::facade::collections::btree_map::Entry::Occupied as _; // variant
-use super::facade::collections::btree_map::Entry::Vacant as _; // variant
-use super::facade::collections::btree_map::ExtractIf as _; // struct
-use super::facade::collections::btree_map::IntoIter as _; // struct
-use super::facade::collections::btree_map::IntoKeys as _; // struct
-use super::facade::collections::btree_map::IntoValues as _; // struct
-use super::facade::collections::btree_map::Iter as _; // struct
-use super::facade::collections::btree_map::IterMut as _; // struct
-use super::facade::collections::btree_map::Keys as _; // struct
-use super::facade::collections::btree_map::OccupiedEntry as _; // struct
-use super::facade::collections::btree_map::Range as _; // struct
-use super::facade::collections::btree_map::RangeMut as _; // struct
-use super::facade::collections::btree_map::VacantEntry as _; // struct
-use super::facade::collections::btree_map::Values as _; // struct
-use super::facade::collections::btree_map::ValuesMut as _; // struct
-use super::facade::collections::btree_set as _; // module
-use super::facade::collections::btree_set::BTreeSet as _; // struct
-use super::facade::collections::btree_set::Difference as _; // struct
-use super::facade::collections::btree_set::ExtractIf as _; // struct
-use super::facade::collections::btree_set::Intersection as _; // struct
-use super::facade::collections::btree_set::IntoIter as _; // struct
-use super::facade::collections::btree_set::Iter as _; // struct
-use super::facade::collections::btree_set::Range as _; // struct
-use super::facade::collections::btree_set::SymmetricDifference as _; // struct
-use super::facade::collections::btree_set::Union as _; // struct
-use super::facade::collections::hash_map as _; // module
-use super::facade::collections::hash_map::DefaultHasher as _; // struct
-use super::facade::collections::hash_map::Drain as _; // struct
-use super::facade::collections::hash_map::Entry as _; // enum
-use super::facade::collections::hash_map::Entry::Occupied as _; // variant
-use super::facade::collections::hash_map::Entry::Vacant as _; // variant
-use super::facade::collections::hash_map::ExtractIf as _; // struct
-use super::facade::collections::hash_map::HashMap as _; // struct
-use super::facade::collections::hash_map::IntoIter as _; // struct
-use super::facade::collections::hash_map::IntoKeys as _; // struct
-use super::facade::collections::hash_map::IntoValues as _; // struct
-use super::facade::collections::hash_map::Iter as _; // struct
-use super::facade::collections::hash_map::IterMut as _; // struct
-use super::facade::collections::hash_map::Keys as _; // struct
-use super::facade::collections::hash_map::OccupiedEntry as _; // struct
-use super::facade::collections::hash_map::RandomState as _; // struct
-use super::facade::collections::hash_map::VacantEntry as _; // struct
-use super::facade::collections::hash_map::Values as _; // struct
-use super::facade::collections::hash_map::ValuesMut as _; // struct
-use super::facade::collections::hash_set as _; // module
-use super::facade::collections::hash_set::Difference as _; // struct
-use super::facade::collections::hash_set::Drain as _; // struct
-use super::facade::collections::hash_set::ExtractIf as _; // struct
-use super::facade::collections::hash_set::HashSet as _; // struct
-use super::facade::collections::hash_set::Intersection as _; // struct
-use super::facade::collections::hash_set::IntoIter as _; // struct
-use super::facade::collections::hash_set::Iter as _; // struct
-use super::facade::collections::hash_set::SymmetricDifference as _; // struct
-use super::facade::collections::hash_set::Union as _; // struct
-use super::facade::collections::linked_list as _; // module
-use super::facade::collections::linked_list::ExtractIf as _; // struct
-use super::facade::collections::linked_list::IntoIter as _; // struct
-use super::facade::collections::linked_list::Iter as _; // struct
-use super::facade::collections::linked_list::IterMut as _; // struct
-use super::facade::collections::linked_list::LinkedList as _; // struct
-use super::facade::collections::vec_deque as _; // module
-use super::facade::collections::vec_deque::Drain as _; // struct
-use super::facade::collections::vec_deque::IntoIter as _; // struct
-use super::facade::collections::vec_deque::Iter as _; // struct
-use super::facade::collections::vec_deque::IterMut as _; // struct
-use super::facade::collections::vec_deque::VecDeque as _; // struct
-use super::facade::column as _; // macro
-use super::facade::compile_error as _; // macro
-use super::facade::concat as _; // macro
-use super::facade::convert as _; // module
-use super::facade::convert::Infallible as _; // enum
-use super::facade::convert::identity as _; // function
-use super::facade::dbg as _; // macro
-use super::facade::debug_assert as _; // macro
-use super::facade::debug_assert_eq as _; // macro
-use super::facade::debug_assert_ne as _; // macro
-use super::facade::default as _; // module
-use super::facade::default::Default as _; // proc_macro
-use super::facade::env as _; // module
-use super::facade::env::Args as _; // struct
-use super::facade::env::ArgsOs as _; // struct
-use super::facade::env::JoinPathsError as _; // struct
-use super::facade::env::SplitPaths as _; // struct
-use super::facade::env::VarError as _; // enum
-use super::facade::env::VarError::NotPresent as _; // variant
-use super::facade::env::VarError::NotUnicode as _; // variant
-use super::facade::env::Vars as _; // struct
-use super::facade::env::VarsOs as _; // struct
-use super::facade::env::args as _; // function
-use super::facade::env::args_os as _; // function
-use super::facade::env::consts as _; // module
-use super::facade::env::consts::ARCH as _; // constant
-use super::facade::env::consts::DLL_EXTENSION as _; // constant
-use super::facade::env::consts::DLL_PREFIX as _; // constant
-use super::facade::env::consts::DLL_SUFFIX as _; // constant
-use super::facade::env::consts::EXE_EXTENSION as _; // constant
-use super::facade::env::consts::EXE_SUFFIX as _; // constant
-use super::facade::env::consts::FAMILY as _; // constant
-use super::facade::env::consts::OS as _; // constant
-use super::facade::env::current_dir as _; // function
-use super::facade::env::current_exe as _; // function
-use super::facade::env::home_dir as _; // function
-use super::facade::env::join_paths as _; // function
-use super::facade::env::remove_var as _; // function
-use super::facade::env::set_current_dir as _; // function
-use super::facade::env::set_var as _; // function
-use super::facade::env::split_paths as _; // function
-use super::facade::env::temp_dir as _; // function
-use super::facade::env::var as _; // function
-use super::facade::env::var_os as _; // function
-use super::facade::env::vars as _; // function
-use super::facade::env::vars_os as _; // function
-use super::facade::eprint as _; // macro
-use super::facade::eprintln as _; // macro
-use super::facade::error as _; // module
-use super::facade::error::Error as _; // trait
-use super::facade::f32 as _; // module
-use super::facade::f32::DIGITS as _; // constant
-use super::facade::f32::EPSILON as _; // constant
-use super::facade::f32::INFINITY as _; // constant
-use super::facade::f32::MANTISSA_DIGITS as _; // constant
-use super::facade::f32::MAX as _; // constant
-use super::facade::f32::MAX_10_EXP as _; // constant
-use super::facade::f32::MAX_EXP as _; // constant
-use super::facade::f32::MIN as _; // constant
-use super::facade::f32::MIN_10_EXP as _; // constant
-use super::facade::f32::MIN_EXP as _; // constant
-use super::facade::f32::MIN_POSITIVE as _; // constant
-use super::facade::f32::NAN as _; // constant
-use super::facade::f32::NEG_INFINITY as _; // constant
-use super::facade::f32::RADIX as _; // constant
-use super::facade::f32::consts as _; // module
-use super::facade::f32::consts::E as _; // constant
-use super::facade::f32::consts::EULER_GAMMA as _; // constant
-use super::facade::f32::consts::FRAC_1_PI as _; // constant
-use super::facade::f32::consts::FRAC_1_SQRT_2 as _; // constant
-use super::facade::f32::consts::FRAC_2_PI as _; // constant
-use super::facade::f32::consts::FRAC_2_SQRT_PI as _; // constant
-use super::facade::f32::consts::FRAC_PI_2 as _; // constant
-use super::facade::f32::consts::FRAC_PI_3 as _; // constant
-use super::facade::f32::consts::FRAC_PI_4 as _; // constant
-use super::facade::f32::consts::FRAC_PI_6 as _; // constant
-use super::facade::f32::consts::FRAC_PI_8 as _; // constant
-use super::facade::f32::consts::GOLDEN_RATIO as _; // constant
-use super::facade::f32::consts::LN_10 as _; // constant
-use super::facade::f32::consts::LN_2 as _; // constant
-use super::facade::f32::consts::LOG10_2 as _; // constant
-use super::facade::f32::consts::LOG10_E as _; // constant
-use super::facade::f32::consts::LOG2_10 as _; // constant
-use super::facade::f32::consts::LOG2_E as _; // constant
-use super::facade::f32::consts::PI as _; // constant
-use super::facade::f32::consts::SQRT_2 as _; // constant
-use super::facade::f32::consts::TAU as _; // constant
-use super::facade::f64 as _; // module
-use super::facade::f64::DIGITS as _; // constant
-use super::facade::f64::EPSILON as _; // constant
-use super::facade::f64::INFINITY as _; // constant
-use super::facade::f64::MANTISSA_DIGITS as _; // constant
-use super::facade::f64::MAX as _; // constant
-use super::facade::f64::MAX_10_EXP as _; // constant
-use super::facade::f64::MAX_EXP as _; // constant
-use super::facade::f64::MIN as _; // constant
-use super::facade::f64::MIN_10_EXP as _; // constant
-use super::facade::f64::MIN_EXP as _; // constant
-use super::facade::f64::MIN_POSITIVE as _; // constant
-use super::facade::f64::NAN as _; // constant
-use super::facade::f64::NEG_INFINITY as _; // constant
-use super::facade::f64::RADIX as _; // constant
-use super::facade::f64::consts as _; // module
-use super::facade::f64::consts::E as _; // constant
-use super::facade::f64::consts::EULER_GAMMA as _; // constant
-use super::facade::f64::consts::FRAC_1_PI as _; // constant
-use super::facade::f64::consts::FRAC_1_SQRT_2 as _; // constant
-use super::facade::f64::consts::FRAC_2_PI as _; // constant
-use super::facade::f64::consts::FRAC_2_SQRT_PI as _; // constant
-use super::facade::f64::consts::FRAC_PI_2 as _; // constant
-use super::facade::f64::consts::FRAC_PI_3 as _; // constant
-use super::facade::f64::consts::FRAC_PI_4 as _; // constant
-use super::facade::f64::consts::FRAC_PI_6 as _; // constant
-use super::facade::f64::consts::FRAC_PI_8 as _; // constant
-use super::facade::f64::consts::GOLDEN_RATIO as _; // constant
-use super::facade::f64::consts::LN_10 as _; // constant
-use super::facade::f64::consts::LN_2 as _; // constant
-use super::facade::f64::consts::LOG10_2 as _; // constant
-use super::facade::f64::consts::LOG10_E as _; // constant
-use super::facade::f64::consts::LOG2_10 as _; // constant
-use super::facade::f64::consts::LOG2_E as _; // constant
-use super::facade::f64::consts::PI as _; // constant
-use super::facade::f64::consts::SQRT_2 as _; // constant
-use super::facade::f64::consts::TAU as _; // constant
-use super::facade::ffi as _; // module
-use super::facade::ffi::CStr as _; // struct
-use super::facade::ffi::CString as _; // struct
-use super::facade::ffi::FromBytesUntilNulError as _; // struct
-use super::facade::ffi::FromBytesWithNulError as _; // enum
-use super::facade::ffi::FromBytesWithNulError::InteriorNul as _; // variant
-use super::facade::ffi::FromBytesWithNulError::NotNulTerminated as _; // variant
-use super::facade::ffi::FromVecWithNulError as _; // struct
-use super::facade::ffi::IntoStringError as _; // struct
-use super::facade::ffi::NulError as _; // struct
-use super::facade::ffi::OsStr as _; // struct
-use super::facade::ffi::OsString as _; // struct
-use super::facade::ffi::c_char as _; // type_alias
-use super::facade::ffi::c_double as _; // type_alias
-use super::facade::ffi::c_float as _; // type_alias
-use super::facade::ffi::c_int as _; // type_alias
-use super::facade::ffi::c_long as _; // type_alias
-use super::facade::ffi::c_longlong as _; // type_alias
-use super::facade::ffi::c_schar as _; // type_alias
-use super::facade::ffi::c_short as _; // type_alias
-use super::facade::ffi::c_str as _; // module
-use super::facade::ffi::c_str::CStr as _; // struct
-use super::facade::ffi::c_str::CString as _; // struct
-use super::facade::ffi::c_str::FromBytesUntilNulError as _; // struct
-use super::facade::ffi::c_str::FromBytesWithNulError as _; // enum
-use super::facade::ffi::c_str::FromBytesWithNulError::InteriorNul as _; // variant
-use super::facade::ffi::c_str::FromBytesWithNulError::NotNulTerminated as _; // variant
-use super::facade::ffi::c_str::FromVecWithNulError as _; // struct
-use super::facade::ffi::c_str::IntoStringError as _; // struct
-use super::facade::ffi::c_str::NulError as _; // struct
-use super::facade::ffi::c_uchar as _; // type_alias
-use super::facade::ffi::c_uint as _; // type_alias
-use super::facade::ffi::c_ulong as _; // type_alias
-use super::facade::ffi::c_ulonglong as _; // type_alias
-use super::facade::ffi::c_ushort as _; // type_alias
-use super::facade::ffi::c_void as _; // enum
-use super::facade::ffi::os_str as _; // module
-use super::facade::ffi::os_str::Display as _; // struct
-use super::facade::ffi::os_str::OsStr as _; // struct
-use super::facade::ffi::os_str::OsString as _; // struct
-use super::facade::file as _; // macro
-use super::facade::fmt as _; // module
-use super::facade::fmt::Alignment as _; // enum
-use super::facade::fmt::Alignment::Center as _; // variant
-use super::facade::fmt::Alignment::Left as _; // variant
-use super::facade::fmt::Alignment::Right as _; // variant
-use super::facade::fmt::Arguments as _; // struct
-use super::facade::fmt::Binary as _; // trait
-use super::facade::fmt::Debug as _; // trait
-use super::facade::fmt::DebugList as _; // struct
-use super::facade::fmt::DebugMap as _; // struct
-use super::facade::fmt::DebugSet as _; // struct
-use super::facade::fmt::DebugStruct as _; // struct
-use super::facade::fmt::DebugTuple as _; // struct
-use super::facade::fmt::Display as _; // trait
-use super::facade::fmt::Error as _; // struct
-use super::facade::fmt::Formatter as _; // struct
-use super::facade::fmt::FromFn as _; // struct
-use super::facade::fmt::LowerExp as _; // trait
-use super::facade::fmt::LowerHex as _; // trait
-use super::facade::fmt::Octal as _; // trait
-use super::facade::fmt::Pointer as _; // trait
-use super::facade::fmt::Result as _; // type_alias
-use super::facade::fmt::UpperExp as _; // trait
-use super::facade::fmt::UpperHex as _; // trait
-use super::facade::fmt::Write as _; // trait
-use super::facade::fmt::format as _; // function
-use super::facade::fmt::from_fn as _; // function
-use super::facade::fmt::write as _; // function
-use super::facade::format as _; // macro
-use super::facade::format_args as _; // macro
-use super::facade::fs as _; // module
-use super::facade::fs::DirBuilder as _; // struct
-use super::facade::fs::DirEntry as _; // struct
-use super::facade::fs::File as _; // struct
-use super::facade::fs::FileTimes as _; // struct
-use super::facade::fs::FileType as _; // struct
-use super::facade::fs::Metadata as _; // struct
-use super::facade::fs::OpenOptions as _; // struct
-use super::facade::fs::Permissions as _; // struct
-use super::facade::fs::ReadDir as _; // struct
-use super::facade::fs::TryLockError as _; // enum
-use super::facade::fs::TryLockError::Error as _; // variant
-use super::facade::fs::TryLockError::WouldBlock as _; // variant
-use super::facade::fs::canonicalize as _; // function
-use super::facade::fs::copy as _; // function
-use super::facade::fs::create_dir as _; // function
-use super::facade::fs::create_dir_all as _; // function
-use super::facade::fs::exists as _; // function
-use super::facade::fs::hard_link as _; // function
-use super::facade::fs::metadata as _; // function
-use super::facade::fs::read as _; // function
-use super::facade::fs::read_dir as _; // function
-use super::facade::fs::read_link as _; // function
-use super::facade::fs::read_to_string as _; // function
-use super::facade::fs::remove_dir as _; // function
-use super::facade::fs::remove_dir_all as _; // function
-use super::facade::fs::remove_file as _; // function
-use super::facade::fs::rename as _; // function
-use super::facade::fs::set_permissions as _; // function
-use super::facade::fs::soft_link as _; // function
-use super::facade::fs::symlink_metadata as _; // function
-use super::facade::fs::write as _; // function
-use super::facade::future as _; // module
-use super::facade::future::Future as _; // trait
-use super::facade::future::IntoFuture as _; // trait
-use super::facade::future::Pending as _; // struct
-use super::facade::future::PollFn as _; // struct
-use super::facade::future::Ready as _; // struct
-use super::facade::future::pending as _; // function
-use super::facade::future::poll_fn as _; // function
-use super::facade::future::ready as _; // function
-use super::facade::hash as _; // module
-use super::facade::hash::BuildHasher as _; // trait
-use super::facade::hash::BuildHasherDefault as _; // struct
-use super::facade::hash::DefaultHasher as _; // struct
-use super::facade::hash::Hash as _; // trait
-use super::facade::hash::Hasher as _; // trait
-use super::facade::hash::RandomState as _; // struct
-use super::facade::hash::SipHasher as _; // struct
-use super::facade::hint as _; // module
-use super::facade::hint::assert_unchecked as _; // function
-use super::facade::hint::black_box as _; // function
-use super::facade::hint::cold_path as _; // function
-use super::facade::hint::spin_loop as _; // function
-use super::facade::hint::unreachable_unchecked as _; // function
-use super::facade::i128 as _; // module
-use super::facade::i128::MAX as _; // constant
-use super::facade::i128::MIN as _; // constant
-use super::facade::i16 as _; // module
-use super::facade::i16::MAX as _; // constant
-use super::facade::i16::MIN as _; // constant
-use super::facade::i32 as _; // module
-use super::facade::i32::MAX as _; // constant
-use super::facade::i32::MIN as _; // constant
-use super::facade::i64 as _; // module
-use super::facade::i64::MAX as _; // constant
-use super::facade::i64::MIN as _; // constant
-use super::facade::i8 as _; // module
-use super::facade::i8::MAX as _; // constant
-use super::facade::i8::MIN as _; // constant
-use super::facade::include as _; // macro
-use super::facade::include_bytes as _; // macro
-use super::facade::include_str as _; // macro
-use super::facade::io as _; // module
-use super::facade::io::BufRead as _; // trait
-use super::facade::io::BufReader as _; // struct
-use super::facade::io::BufWriter as _; // struct
-use super::facade::io::Bytes as _; // struct
-use super::facade::io::Chain as _; // struct
-use super::facade::io::Cursor as _; // struct
-use super::facade::io::Empty as _; // struct
-use super::facade::io::Error as _; // struct
-use super::facade::io::ErrorKind as _; // enum
-use super::facade::io::ErrorKind::AddrInUse as _; // variant
-use super::facade::io::ErrorKind::AddrNotAvailable as _; // variant
-use super::facade::io::ErrorKind::AlreadyExists as _; // variant
-use super::facade::io::ErrorKind::ArgumentListTooLong as _; // variant
-use super::facade::io::ErrorKind::BrokenPipe as _; // variant
-use super::facade::io::ErrorKind::ConnectionAborted as _; // variant
-use super::facade::io::ErrorKind::ConnectionRefused as _; // variant
-use super::facade::io::ErrorKind::ConnectionReset as _; // variant
-use super::facade::io::ErrorKind::CrossesDevices as _; // variant
-use super::facade::io::ErrorKind::Deadlock as _; // variant
-use super::facade::io::ErrorKind::DirectoryNotEmpty as _; // variant
-use super::facade::io::ErrorKind::ExecutableFileBusy as _; // variant
-use super::facade::io::ErrorKind::FileTooLarge as _; // variant
-use super::facade::io::ErrorKind::HostUnreachable as _; // variant
-use super::facade::io::ErrorKind::Interrupted as _; // variant
-use super::facade::io::ErrorKind::InvalidData as _; // variant
-use super::facade::io::ErrorKind::InvalidFilename as _; // variant
-use super::facade::io::ErrorKind::InvalidInput as _; // variant
-use super::facade::io::ErrorKind::IsADirectory as _; // variant
-use super::facade::io::ErrorKind::NetworkDown as _; // variant
-use super::facade::io::ErrorKind::NetworkUnreachable as _; // variant
-use super::facade::io::ErrorKind::NotADirectory as _; // variant
-use super::facade::io::ErrorKind::NotConnected as _; // variant
-use super::facade::io::ErrorKind::NotFound as _; // variant
-use super::facade::io::ErrorKind::NotSeekable as _; // variant
-use super::facade::io::ErrorKind::Other as _; // variant
-use super::facade::io::ErrorKind::OutOfMemory as _; // variant
-use super::facade::io::ErrorKind::PermissionDenied as _; // variant
-use super::facade::io::ErrorKind::QuotaExceeded as _; // variant
-use super::facade::io::ErrorKind::ReadOnlyFilesystem as _; // variant
-use super::facade::io::ErrorKind::ResourceBusy as _; // variant
-use super::facade::io::ErrorKind::StaleNetworkFileHandle as _; // variant
-use super::facade::io::ErrorKind::StorageFull as _; // variant
-use super::facade::io::ErrorKind::TimedOut as _; // variant
-use super::facade::io::ErrorKind::TooManyLinks as _; // variant
-use super::facade::io::ErrorKind::UnexpectedEof as _; // variant
-use super::facade::io::ErrorKind::Unsupported as _; // variant
-use super::facade::io::ErrorKind::WouldBlock as _; // variant
-use super::facade::io::ErrorKind::WriteZero as _; // variant
-use super::facade::io::IntoInnerError as _; // struct
-use super::facade::io::IoSlice as _; // struct
-use super::facade::io::IoSliceMut as _; // struct
-use super::facade::io::IsTerminal as _; // trait
-use super::facade::io::LineWriter as _; // struct
-use super::facade::io::Lines as _; // struct
-use super::facade::io::PipeReader as _; // struct
-use super::facade::io::PipeWriter as _; // struct
-use super::facade::io::Read as _; // trait
-use super::facade::io::Repeat as _; // struct
-use super::facade::io::Result as _; // type_alias
-use super::facade::io::Seek as _; // trait
-use super::facade::io::SeekFrom as _; // enum
-use super::facade::io::SeekFrom::Current as _; // variant
-use super::facade::io::SeekFrom::End as _; // variant
-use super::facade::io::SeekFrom::Start as _; // variant
-use super::facade::io::Sink as _; // struct
-use super::facade::io::Split as _; // struct
-use super::facade::io::Stderr as _; // struct
-use super::facade::io::StderrLock as _; // struct
-use super::facade::io::Stdin as _; // struct
-use super::facade::io::StdinLock as _; // struct
-use super::facade::io::Stdout as _; // struct
-use super::facade::io::StdoutLock as _; // struct
-use super::facade::io::Take as _; // struct
-use super::facade::io::Write as _; // trait
-use super::facade::io::WriterPanicked as _; // struct
-use super::facade::io::copy as _; // function
-use super::facade::io::empty as _; // function
-use super::facade::io::pipe as _; // function
-use super::facade::io::prelude as _; // module
-use super::facade::io::prelude::BufRead as _; // trait
-use super::facade::io::prelude::Read as _; // trait
-use super::facade::io::prelude::Seek as _; // trait
-use super::facade::io::prelude::Write as _; // trait
-use super::facade::io::read_to_string as _; // function
-use super::facade::io::repeat as _; // function
-use super::facade::io::sink as _; // function
-use super::facade::io::stderr as _; // function
-use super::facade::io::stdin as _; // function
-use super::facade::io::stdout as _; // function
-use super::facade::is_x86_feature_detected as _; // import
-use super::facade::isize as _; // module
-use super::facade::isize::MAX as _; // constant
-use super::facade::isize::MIN as _; // constant
-use super::facade::iter as _; // module
-use super::facade::iter::Chain as _; // struct
-use super::facade::iter::Cloned as _; // struct
-use super::facade::iter::Copied as _; // struct
-use super::facade::iter::Cycle as _; // struct
-use super::facade::iter::DoubleEndedIterator as _; // trait
-use super::facade::iter::Empty as _; // struct
-use super::facade::iter::Enumerate as _; // struct
-use super::facade::iter::ExactSizeIterator as _; // trait
-use super::facade::iter::Extend as _; // trait
-use super::facade::iter::Filter as _; // struct
-use super::facade::iter::FilterMap as _; // struct
-use super::facade::iter::FlatMap as _; // struct
-use super::facade::iter::Flatten as _; // struct
-use super::facade::iter::FromFn as _; // struct
-use super::facade::iter::FromIterator as _; // trait
-use super::facade::iter::Fuse as _; // struct
-use super::facade::iter::FusedIterator as _; // trait
-use super::facade::iter::Inspect as _; // struct
-use super::facade::iter::Map as _; // struct
-use super::facade::iter::MapWhile as _; // struct
-use super::facade::iter::Once as _; // struct
-use super::facade::iter::OnceWith as _; // struct
-use super::facade::iter::Peekable as _; // struct
-use super::facade::iter::Product as _; // trait
-use super::facade::iter::Repeat as _; // struct
-use super::facade::iter::RepeatN as _; // struct
-use super::facade::iter::RepeatWith as _; // struct
-use super::facade::iter::Rev as _; // struct
-use super::facade::iter::Scan as _; // struct
-use super::facade::iter::Skip as _; // struct
-use super::facade::iter::SkipWhile as _; // struct
-use super::facade::iter::StepBy as _; // struct
-use super::facade::iter::Successors as _; // struct
-use super::facade::iter::Sum as _; // trait
-use super::facade::iter::Take as _; // struct
-use super::facade::iter::TakeWhile as _; // struct
-use super::facade::iter::Zip as _; // struct
-use super::facade::iter::chain as _; // function
-use super::facade::iter::empty as _; // function
-use super::facade::iter::from_fn as _; // function
-use super::facade::iter::once as _; // function
-use super::facade::iter::once_with as _; // function
-use super::facade::iter::repeat as _; // function
-use super::facade::iter::repeat_n as _; // function
-use super::facade::iter::repeat_with as _; // function
-use super::facade::iter::successors as _; // function
-use super::facade::iter::zip as _; // function
-use super::facade::line as _; // macro
-use super::facade::marker as _; // module
-use super::facade::marker::Copy as _; // trait
-use super::facade::marker::PhantomData as _; // struct
-use super::facade::marker::PhantomPinned as _; // struct
-use super::facade::marker::Send as _; // trait
-use super::facade::marker::Sized as _; // trait
-use super::facade::marker::Sync as _; // trait
-use super::facade::marker::Unpin as _; // trait
-use super::facade::matches as _; // macro
-use super::facade::mem as _; // module
-use super::facade::mem::Discriminant as _; // struct
-use super::facade::mem::ManuallyDrop as _; // struct
-use super::facade::mem::MaybeUninit as _; // union
-use super::facade::mem::align_of as _; // function
-use super::facade::mem::align_of_val as _; // function
-use super::facade::mem::discriminant as _; // function
-use super::facade::mem::forget as _; // function
-use super::facade::mem::min_align_of as _; // function
-use super::facade::mem::min_align_of_val as _; // function
-use super::facade::mem::needs_drop as _; // function
-use super::facade::mem::offset_of as _; // macro
-use super::facade::mem::replace as _; // function
-use super::facade::mem::size_of as _; // function
-use super::facade::mem::size_of_val as _; // function
-use super::facade::mem::swap as _; // function
-use super::facade::mem::transmute as _; // function
-use super::facade::mem::transmute_copy as _; // function
-use super::facade::mem::uninitialized as _; // function
-use super::facade::mem::zeroed as _; // function
-use super::facade::module_path as _; // macro
-use super::facade::net as _; // module
-use super::facade::net::AddrParseError as _; // struct
-use super::facade::net::Incoming as _; // struct
-use super::facade::net::IpAddr as _; // enum
-use super::facade::net::IpAddr::V4 as _; // variant
-use super::facade::net::IpAddr::V6 as _; // variant
-use super::facade::net::Ipv4Addr as _; // struct
-use super::facade::net::Ipv6Addr as _; // struct
-use super::facade::net::Shutdown as _; // enum
-use super::facade::net::Shutdown::Both as _; // variant
-use super::facade::net::Shutdown::Read as _; // variant
-use super::facade::net::Shutdown::Write as _; // variant
-use super::facade::net::SocketAddr as _; // enum
-use super::facade::net::SocketAddr::V4 as _; // variant
-use super::facade::net::SocketAddr::V6 as _; // variant
-use super::facade::net::SocketAddrV4 as _; // struct
-use super::facade::net::SocketAddrV6 as _; // struct
-use super::facade::net::TcpListener as _; // struct
-use super::facade::net::TcpStream as _; // struct
-use super::facade::net::ToSocketAddrs as _; // trait
-use super::facade::net::UdpSocket as _; // struct
-use super::facade::num as _; // module
-use super::facade::num::FpCategory as _; // enum
-use super::facade::num::FpCategory::Infinite as _; // variant
-use super::facade::num::FpCategory::Nan as _; // variant
-use super::facade::num::FpCategory::Normal as _; // variant
-use super::facade::num::FpCategory::Subnormal as _; // variant
-use super::facade::num::FpCategory::Zero as _; // variant
-use super::facade::num::IntErrorKind as _; // enum
-use super::facade::num::IntErrorKind::Empty as _; // variant
-use super::facade::num::IntErrorKind::InvalidDigit as _; // variant
-use super::facade::num::IntErrorKind::NegOverflow as _; // variant
-use super::facade::num::IntErrorKind::PosOverflow as _; // variant
-use super::facade::num::IntErrorKind::Zero as _; // variant
-use super::facade::num::NonZero as _; // struct
-use super::facade::num::NonZeroI128 as _; // type_alias
-use super::facade::num::NonZeroI16 as _; // type_alias
-use super::facade::num::NonZeroI32 as _; // type_alias
-use super::facade::num::NonZeroI64 as _; // type_alias
-use super::facade::num::NonZeroI8 as _; // type_alias
-use super::facade::num::NonZeroIsize as _; // type_alias
-use super::facade::num::NonZeroU128 as _; // type_alias
-use super::facade::num::NonZeroU16 as _; // type_alias
-use super::facade::num::NonZeroU32 as _; // type_alias
-use super::facade::num::NonZeroU64 as _; // type_alias
-use super::facade::num::NonZeroU8 as _; // type_alias
-use super::facade::num::NonZeroUsize as _; // type_alias
-use super::facade::num::ParseFloatError as _; // struct
-use super::facade::num::ParseIntError as _; // struct
-use super::facade::num::Saturating as _; // struct
-use super::facade::num::TryFromIntError as _; // struct
-use super::facade::num::Wrapping as _; // struct
-use super::facade::ops as _; // module
-use super::facade::ops::Bound as _; // enum
-use super::facade::ops::Bound::Excluded as _; // variant
-use super::facade::ops::Bound::Included as _; // variant
-use super::facade::ops::Bound::Unbounded as _; // variant
-use super::facade::ops::ControlFlow as _; // enum
-use super::facade::ops::ControlFlow::Break as _; // variant
-use super::facade::ops::ControlFlow::Continue as _; // variant
-use super::facade::ops::Range as _; // struct
-use super::facade::ops::RangeFrom as _; // struct
-use super::facade::ops::RangeFull as _; // struct
-use super::facade::ops::RangeInclusive as _; // struct
-use super::facade::ops::RangeTo as _; // struct
-use super::facade::ops::RangeToInclusive as _; // struct
-use super::facade::option as _; // module
-use super::facade::option::IntoIter as _; // struct
-use super::facade::option::Iter as _; // struct
-use super::facade::option::IterMut as _; // struct
-use super::facade::option::Option as _; // enum
-use super::facade::option::Option::None as _; // variant
-use super::facade::option::Option::Some as _; // variant
-use super::facade::option_env as _; // macro
-use super::facade::os as _; // module
-use super::facade::os::fd as _; // module
-use super::facade::os::fd::AsFd as _; // trait
-use super::facade::os::fd::AsRawFd as _; // trait
-use super::facade::os::fd::BorrowedFd as _; // struct
-use super::facade::os::fd::FromRawFd as _; // trait
-use super::facade::os::fd::IntoRawFd as _; // trait
-use super::facade::os::fd::OwnedFd as _; // struct
-use super::facade::os::fd::RawFd as _; // type_alias
-use super::facade::os::linux as _; // module
-use super::facade::os::linux::fs as _; // module
-use super::facade::os::linux::fs::MetadataExt as _; // trait
-use super::facade::os::linux::net as _; // module
-use super::facade::os::linux::net::SocketAddrExt as _; // trait
-use super::facade::os::linux::net::TcpStreamExt as _; // trait
-use super::facade::os::linux::raw as _; // module
-use super::facade::os::linux::raw::blkcnt_t as _; // type_alias
-use super::facade::os::linux::raw::blksize_t as _; // type_alias
-use super::facade::os::linux::raw::dev_t as _; // type_alias
-use super::facade::os::linux::raw::ino_t as _; // type_alias
-use super::facade::os::linux::raw::mode_t as _; // type_alias
-use super::facade::os::linux::raw::nlink_t as _; // type_alias
-use super::facade::os::linux::raw::off_t as _; // type_alias
-use super::facade::os::linux::raw::pthread_t as _; // type_alias
-use super::facade::os::linux::raw::stat as _; // struct
-use super::facade::os::linux::raw::time_t as _; // type_alias
-use super::facade::os::raw as _; // module
-use super::facade::os::raw::c_char as _; // type_alias
-use super::facade::os::raw::c_double as _; // type_alias
-use super::facade::os::raw::c_float as _; // type_alias
-use super::facade::os::raw::c_int as _; // type_alias
-use super::facade::os::raw::c_long as _; // type_alias
-use super::facade::os::raw::c_longlong as _; // type_alias
-use super::facade::os::raw::c_schar as _; // type_alias
-use super::facade::os::raw::c_short as _; // type_alias
-use super::facade::os::raw::c_uchar as _; // type_alias
-use super::facade::os::raw::c_uint as _; // type_alias
-use super::facade::os::raw::c_ulong as _; // type_alias
-use super::facade::os::raw::c_ulonglong as _; // type_alias
-use super::facade::os::raw::c_ushort as _; // type_alias
-use super::facade::os::raw::c_void as _; // type_alias
-use super::facade::os::unix as _; // module
-use super::facade::os::unix::ffi as _; // module
-use super::facade::os::unix::ffi::OsStrExt as _; // trait
-use super::facade::os::unix::ffi::OsStringExt as _; // trait
-use super::facade::os::unix::fs as _; // module
-use super::facade::os::unix::fs::DirBuilderExt as _; // trait
-use super::facade::os::unix::fs::DirEntryExt as _; // trait
-use super::facade::os::unix::fs::FileExt as _; // trait
-use super::facade::os::unix::fs::FileTypeExt as _; // trait
-use super::facade::os::unix::fs::MetadataExt as _; // trait
-use super::facade::os::unix::fs::OpenOptionsExt as _; // trait
-use super::facade::os::unix::fs::PermissionsExt as _; // trait
-use super::facade::os::unix::fs::chown as _; // function
-use super::facade::os::unix::fs::chroot as _; // function
-use super::facade::os::unix::fs::fchown as _; // function
-use super::facade::os::unix::fs::lchown as _; // function
-use super::facade::os::unix::fs::symlink as _; // function
-use super::facade::os::unix::io as _; // module
-use super::facade::os::unix::io::AsFd as _; // trait
-use super::facade::os::unix::io::AsRawFd as _; // trait
-use super::facade::os::unix::io::BorrowedFd as _; // struct
-use super::facade::os::unix::io::FromRawFd as _; // trait
-use super::facade::os::unix::io::IntoRawFd as _; // trait
-use super::facade::os::unix::io::OwnedFd as _; // struct
-use super::facade::os::unix::io::RawFd as _; // type_alias
-use super::facade::os::unix::net as _; // module
-use super::facade::os::unix::net::Incoming as _; // struct
-use super::facade::os::unix::net::SocketAddr as _; // struct
-use super::facade::os::unix::net::UnixDatagram as _; // struct
-use super::facade::os::unix::net::UnixListener as _; // struct
-use super::facade::os::unix::net::UnixStream as _; // struct
-use super::facade::os::unix::prelude as _; // module
-use super::facade::os::unix::prelude::AsFd as _; // trait
-use super::facade::os::unix::prelude::AsRawFd as _; // trait
-use super::facade::os::unix::prelude::BorrowedFd as _; // struct
-use super::facade::os::unix::prelude::CommandExt as _; // trait
-use super::facade::os::unix::prelude::DirEntryExt as _; // trait
-use super::facade::os::unix::prelude::ExitStatusExt as _; // trait
-use super::facade::os::unix::prelude::FileExt as _; // trait
-use super::facade::os::unix::prelude::FileTypeExt as _; // trait
-use super::facade::os::unix::prelude::FromRawFd as _; // trait
-use super::facade::os::unix::prelude::IntoRawFd as _; // trait
-use super::facade::os::unix::prelude::JoinHandleExt as _; // trait
-use super::facade::os::unix::prelude::MetadataExt as _; // trait
-use super::facade::os::unix::prelude::OpenOptionsExt as _; // trait
-use super::facade::os::unix::prelude::OsStrExt as _; // trait
-use super::facade::os::unix::prelude::OsStringExt as _; // trait
-use super::facade::os::unix::prelude::OwnedFd as _; // struct
-use super::facade::os::unix::prelude::PermissionsExt as _; // trait
-use super::facade::os::unix::prelude::RawFd as _; // type_alias
-use super::facade::os::unix::process as _; // module
-use super::facade::os::unix::process::CommandExt as _; // trait
-use super::facade::os::unix::process::ExitStatusExt as _; // trait
-use super::facade::os::unix::process::parent_id as _; // function
-use super::facade::os::unix::raw as _; // module
-use super::facade::os::unix::raw::blkcnt_t as _; // type_alias
-use super::facade::os::unix::raw::blksize_t as _; // type_alias
-use super::facade::os::unix::raw::dev_t as _; // type_alias
-use super::facade::os::unix::raw::gid_t as _; // type_alias
-use super::facade::os::unix::raw::ino_t as _; // type_alias
-use super::facade::os::unix::raw::mode_t as _; // type_alias
-use super::facade::os::unix::raw::nlink_t as _; // type_alias
-use super::facade::os::unix::raw::off_t as _; // type_alias
-use super::facade::os::unix::raw::pid_t as _; // type_alias
-use super::facade::os::unix::raw::pthread_t as _; // type_alias
-use super::facade::os::unix::raw::time_t as _; // type_alias
-use super::facade::os::unix::raw::uid_t as _; // type_alias
-use super::facade::os::unix::thread as _; // module
-use super::facade::os::unix::thread::JoinHandleExt as _; // trait
-use super::facade::os::unix::thread::RawPthread as _; // type_alias
-use super::facade::panic as _; // module
-use super::facade::panic::AssertUnwindSafe as _; // struct
-use super::facade::panic::Location as _; // struct
-use super::facade::panic::PanicHookInfo as _; // struct
-use super::facade::panic::PanicInfo as _; // type_alias
-use super::facade::panic::RefUnwindSafe as _; // trait
-use super::facade::panic::UnwindSafe as _; // trait
-use super::facade::panic::catch_unwind as _; // function
-use super::facade::panic::panic_any as _; // function
-use super::facade::panic::resume_unwind as _; // function
-use super::facade::panic::set_hook as _; // function
-use super::facade::panic::take_hook as _; // function
-use super::facade::path as _; // module
-use super::facade::path::Ancestors as _; // struct
-use super::facade::path::Component as _; // enum
-use super::facade::path::Component::CurDir as _; // variant
-use super::facade::path::Component::Normal as _; // variant
-use super::facade::path::Component::ParentDir as _; // variant
-use super::facade::path::Component::Prefix as _; // variant
-use super::facade::path::Component::RootDir as _; // variant
-use super::facade::path::Components as _; // struct
-use super::facade::path::Display as _; // struct
-use super::facade::path::Iter as _; // struct
-use super::facade::path::MAIN_SEPARATOR as _; // constant
-use super::facade::path::MAIN_SEPARATOR_STR as _; // constant
-use super::facade::path::Path as _; // struct
-use super::facade::path::PathBuf as _; // struct
-use super::facade::path::Prefix as _; // enum
-use super::facade::path::Prefix::DeviceNS as _; // variant
-use super::facade::path::Prefix::Disk as _; // variant
-use super::facade::path::Prefix::UNC as _; // variant
-use super::facade::path::Prefix::Verbatim as _; // variant
-use super::facade::path::Prefix::VerbatimDisk as _; // variant
-use super::facade::path::Prefix::VerbatimUNC as _; // variant
-use super::facade::path::PrefixComponent as _; // struct
-use super::facade::path::StripPrefixError as _; // struct
-use super::facade::path::absolute as _; // function
-use super::facade::path::is_separator as _; // function
-use super::facade::pin as _; // module
-use super::facade::pin::Pin as _; // struct
-use super::facade::pin::pin as _; // macro
-use super::facade::prelude as _; // module
-use super::facade::prelude::rust_2015 as _; // module
-use super::facade::prelude::rust_2015::AsyncFn as _; // trait
-use super::facade::prelude::rust_2015::AsyncFnMut as _; // trait
-use super::facade::prelude::rust_2015::AsyncFnOnce as _; // trait
-use super::facade::prelude::rust_2015::Box as _; // struct
-use super::facade::prelude::rust_2015::Clone as _; // proc_macro
-use super::facade::prelude::rust_2015::Copy as _; // trait
-use super::facade::prelude::rust_2015::Debug as _; // proc_macro
-use super::facade::prelude::rust_2015::Default as _; // proc_macro
-use super::facade::prelude::rust_2015::DoubleEndedIterator as _; // trait
-use super::facade::prelude::rust_2015::Eq as _; // proc_macro
-use super::facade::prelude::rust_2015::Err as _; // variant
-use super::facade::prelude::rust_2015::ExactSizeIterator as _; // trait
-use super::facade::prelude::rust_2015::Extend as _; // trait
-use super::facade::prelude::rust_2015::Hash as _; // proc_macro
-use super::facade::prelude::rust_2015::None as _; // variant
-use super::facade::prelude::rust_2015::Ok as _; // variant
-use super::facade::prelude::rust_2015::Option as _; // enum
-use super::facade::prelude::rust_2015::Option::None as _; // variant
-use super::facade::prelude::rust_2015::Option::Some as _; // variant
-use super::facade::prelude::rust_2015::Ord as _; // proc_macro
-use super::facade::prelude::rust_2015::PartialEq as _; // proc_macro
-use super::facade::prelude::rust_2015::PartialOrd as _; // proc_macro
-use super::facade::prelude::rust_2015::Result as _; // enum
-use super::facade::prelude::rust_2015::Result::Err as _; // variant
-use super::facade::prelude::rust_2015::Result::Ok as _; // variant
-use super::facade::prelude::rust_2015::Send as _; // trait
-use super::facade::prelude::rust_2015::Sized as _; // trait
-use super::facade::prelude::rust_2015::Some as _; // variant
-use super::facade::prelude::rust_2015::String as _; // struct
-use super::facade::prelude::rust_2015::Sync as _; // trait
-use super::facade::prelude::rust_2015::ToOwned as _; // trait
-use super::facade::prelude::rust_2015::ToString as _; // trait
-use super::facade::prelude::rust_2015::Unpin as _; // trait
-use super::facade::prelude::rust_2015::Vec as _; // struct
-use super::facade::prelude::rust_2015::align_of as _; // function
-use super::facade::prelude::rust_2015::align_of_val as _; // function
-use super::facade::prelude::rust_2015::assert as _; // macro
-use super::facade::prelude::rust_2015::assert_eq as _; // macro
-use super::facade::prelude::rust_2015::assert_ne as _; // macro
-use super::facade::prelude::rust_2015::cfg as _; // macro
-use super::facade::prelude::rust_2015::cfg_select as _; // macro
-use super::facade::prelude::rust_2015::column as _; // macro
-use super::facade::prelude::rust_2015::compile_error as _; // macro
-use super::facade::prelude::rust_2015::concat as _; // macro
-use super::facade::prelude::rust_2015::dbg as _; // macro
-use super::facade::prelude::rust_2015::debug_assert as _; // macro
-use super::facade::prelude::rust_2015::debug_assert_eq as _; // macro
-use super::facade::prelude::rust_2015::debug_assert_ne as _; // macro
-use super::facade::prelude::rust_2015::derive as _; // proc_macro
-use super::facade::prelude::rust_2015::env as _; // macro
-use super::facade::prelude::rust_2015::eprint as _; // macro
-use super::facade::prelude::rust_2015::eprintln as _; // macro
-use super::facade::prelude::rust_2015::file as _; // macro
-use super::facade::prelude::rust_2015::format as _; // macro
-use super::facade::prelude::rust_2015::format_args as _; // macro
-use super::facade::prelude::rust_2015::global_allocator as _; // proc_macro
-use super::facade::prelude::rust_2015::include as _; // macro
-use super::facade::prelude::rust_2015::include_bytes as _; // macro
-use super::facade::prelude::rust_2015::include_str as _; // macro
-use super::facade::prelude::rust_2015::is_x86_feature_detected as _; // import
-use super::facade::prelude::rust_2015::line as _; // macro
-use super::facade::prelude::rust_2015::matches as _; // macro
-use super::facade::prelude::rust_2015::module_path as _; // macro
-use super::facade::prelude::rust_2015::option_env as _; // macro
-use super::facade::prelude::rust_2015::panic as _; // macro
-use super::facade::prelude::rust_2015::print as _; // macro
-use super::facade::prelude::rust_2015::println as _; // macro
-use super::facade::prelude::rust_2015::size_of as _; // function
-use super::facade::prelude::rust_2015::size_of_val as _; // function
-use super::facade::prelude::rust_2015::stringify as _; // macro
-use super::facade::prelude::rust_2015::test as _; // proc_macro
-use super::facade::prelude::rust_2015::thread_local as _; // macro
-use super::facade::prelude::rust_2015::todo as _; // macro
-use super::facade::prelude::rust_2015::r#try as _; // macro
-use super::facade::prelude::rust_2015::unimplemented as _; // macro
-use super::facade::prelude::rust_2015::unreachable as _; // macro
-use super::facade::prelude::rust_2015::vec as _; // macro
-use super::facade::prelude::rust_2015::write as _; // macro
-use super::facade::prelude::rust_2015::writeln as _; // macro
-use super::facade::prelude::rust_2018 as _; // module
-use super::facade::prelude::rust_2018::AsyncFn as _; // trait
-use super::facade::prelude::rust_2018::AsyncFnMut as _; // trait
-use super::facade::prelude::rust_2018::AsyncFnOnce as _; // trait
-use super::facade::prelude::rust_2018::Box as _; // struct
-use super::facade::prelude::rust_2018::Clone as _; // proc_macro
-use super::facade::prelude::rust_2018::Copy as _; // trait
-use super::facade::prelude::rust_2018::Debug as _; // proc_macro
-use super::facade::prelude::rust_2018::Default as _; // proc_macro
-use super::facade::prelude::rust_2018::DoubleEndedIterator as _; // trait
-use super::facade::prelude::rust_2018::Eq as _; // proc_macro
-use super::facade::prelude::rust_2018::Err as _; // variant
-use super::facade::prelude::rust_2018::ExactSizeIterator as _; // trait
-use super::facade::prelude::rust_2018::Extend as _; // trait
-use super::facade::prelude::rust_2018::Hash as _; // proc_macro
-use super::facade::prelude::rust_2018::None as _; // variant
-use super::facade::prelude::rust_2018::Ok as _; // variant
-use super::facade::prelude::rust_2018::Option as _; // enum
-use super::facade::prelude::rust_2018::Option::None as _; // variant
-use super::facade::prelude::rust_2018::Option::Some as _; // variant
-use super::facade::prelude::rust_2018::Ord as _; // proc_macro
-use super::facade::prelude::rust_2018::PartialEq as _; // proc_macro
-use super::facade::prelude::rust_2018::PartialOrd as _; // proc_macro
-use super::facade::prelude::rust_2018::Result as _; // enum
-use super::facade::prelude::rust_2018::Result::Err as _; // variant
-use super::facade::prelude::rust_2018::Result::Ok as _; // variant
-use super::facade::prelude::rust_2018::Send as _; // trait
-use super::facade::prelude::rust_2018::Sized as _; // trait
-use super::facade::prelude::rust_2018::Some as _; // variant
-use super::facade::prelude::rust_2018::String as _; // struct
-use super::facade::prelude::rust_2018::Sync as _; // trait
-use super::facade::prelude::rust_2018::ToOwned as _; // trait
-use super::facade::prelude::rust_2018::ToString as _; // trait
-use super::facade::prelude::rust_2018::Unpin as _; // trait
-use super::facade::prelude::rust_2018::Vec as _; // struct
-use super::facade::prelude::rust_2018::align_of as _; // function
-use super::facade::prelude::rust_2018::align_of_val as _; // function
-use super::facade::prelude::rust_2018::assert as _; // macro
-use super::facade::prelude::rust_2018::assert_eq as _; // macro
-use super::facade::prelude::rust_2018::assert_ne as _; // macro
-use super::facade::prelude::rust_2018::cfg as _; // macro
-use super::facade::prelude::rust_2018::cfg_select as _; // macro
-use super::facade::prelude::rust_2018::column as _; // macro
-use super::facade::prelude::rust_2018::compile_error as _; // macro
-use super::facade::prelude::rust_2018::concat as _; // macro
-use super::facade::prelude::rust_2018::dbg as _; // macro
-use super::facade::prelude::rust_2018::debug_assert as _; // macro
-use super::facade::prelude::rust_2018::debug_assert_eq as _; // macro
-use super::facade::prelude::rust_2018::debug_assert_ne as _; // macro
-use super::facade::prelude::rust_2018::derive as _; // proc_macro
-use super::facade::prelude::rust_2018::env as _; // macro
-use super::facade::prelude::rust_2018::eprint as _; // macro
-use super::facade::prelude::rust_2018::eprintln as _; // macro
-use super::facade::prelude::rust_2018::file as _; // macro
-use super::facade::prelude::rust_2018::format as _; // macro
-use super::facade::prelude::rust_2018::format_args as _; // macro
-use super::facade::prelude::rust_2018::global_allocator as _; // proc_macro
-use super::facade::prelude::rust_2018::include as _; // macro
-use super::facade::prelude::rust_2018::include_bytes as _; // macro
-use super::facade::prelude::rust_2018::include_str as _; // macro
-use super::facade::prelude::rust_2018::is_x86_feature_detected as _; // import
-use super::facade::prelude::rust_2018::line as _; // macro
-use super::facade::prelude::rust_2018::matches as _; // macro
-use super::facade::prelude::rust_2018::module_path as _; // macro
-use super::facade::prelude::rust_2018::option_env as _; // macro
-use super::facade::prelude::rust_2018::panic as _; // macro
-use super::facade::prelude::rust_2018::print as _; // macro
-use super::facade::prelude::rust_2018::println as _; // macro
-use super::facade::prelude::rust_2018::size_of as _; // function
-use super::facade::prelude::rust_2018::size_of_val as _; // function
-use super::facade::prelude::rust_2018::stringify as _; // macro
-use super::facade::prelude::rust_2018::test as _; // proc_macro
-use super::facade::prelude::rust_2018::thread_local as _; // macro
-use super::facade::prelude::rust_2018::todo as _; // macro
-use super::facade::prelude::rust_2018::r#try as _; // macro
-use super::facade::prelude::rust_2018::unimplemented as _; // macro
-use super::facade::prelude::rust_2018::unreachable as _; // macro
-use super::facade::prelude::rust_2018::vec as _; // macro
-use super::facade::prelude::rust_2018::write as _; // macro
-use super::facade::prelude::rust_2018::writeln as _; // macro
-use super::facade::prelude::rust_2021 as _; // module
-use super::facade::prelude::rust_2021::AsyncFn as _; // trait
-use super::facade::prelude::rust_2021::AsyncFnMut as _; // trait
-use super::facade::prelude::rust_2021::AsyncFnOnce as _; // trait
-use super::facade::prelude::rust_2021::Box as _; // struct
-use super::facade::prelude::rust_2021::Clone as _; // proc_macro
-use super::facade::prelude::rust_2021::Copy as _; // trait
-use super::facade::prelude::rust_2021::Debug as _; // proc_macro
-use super::facade::prelude::rust_2021::Default as _; // proc_macro
-use super::facade::prelude::rust_2021::DoubleEndedIterator as _; // trait
-use super::facade::prelude::rust_2021::Eq as _; // proc_macro
-use super::facade::prelude::rust_2021::Err as _; // variant
-use super::facade::prelude::rust_2021::ExactSizeIterator as _; // trait
-use super::facade::prelude::rust_2021::Extend as _; // trait
-use super::facade::prelude::rust_2021::FromIterator as _; // trait
-use super::facade::prelude::rust_2021::Hash as _; // proc_macro
-use super::facade::prelude::rust_2021::None as _; // variant
-use super::facade::prelude::rust_2021::Ok as _; // variant
-use super::facade::prelude::rust_2021::Option as _; // enum
-use super::facade::prelude::rust_2021::Option::None as _; // variant
-use super::facade::prelude::rust_2021::Option::Some as _; // variant
-use super::facade::prelude::rust_2021::Ord as _; // proc_macro
-use super::facade::prelude::rust_2021::PartialEq as _; // proc_macro
-use super::facade::prelude::rust_2021::PartialOrd as _; // proc_macro
-use super::facade::prelude::rust_2021::Result as _; // enum
-use super::facade::prelude::rust_2021::Result::Err as _; // variant
-use super::facade::prelude::rust_2021::Result::Ok as _; // variant
-use super::facade::prelude::rust_2021::Send as _; // trait
-use super::facade::prelude::rust_2021::Sized as _; // trait
-use super::facade::prelude::rust_2021::Some as _; // variant
-use super::facade::prelude::rust_2021::String as _; // struct
-use super::facade::prelude::rust_2021::Sync as _; // trait
-use super::facade::prelude::rust_2021::ToOwned as _; // trait
-use super::facade::prelude::rust_2021::ToString as _; // trait
-use super::facade::prelude::rust_2021::Unpin as _; // trait
-use super::facade::prelude::rust_2021::Vec as _; // struct
-use super::facade::prelude::rust_2021::align_of as _; // function
-use super::facade::prelude::rust_2021::align_of_val as _; // function
-use super::facade::prelude::rust_2021::assert as _; // macro
-use super::facade::prelude::rust_2021::assert_eq as _; // macro
-use super::facade::prelude::rust_2021::assert_ne as _; // macro
-use super::facade::prelude::rust_2021::cfg as _; // macro
-use super::facade::prelude::rust_2021::cfg_select as _; // macro
-use super::facade::prelude::rust_2021::column as _; // macro
-use super::facade::prelude::rust_2021::compile_error as _; // macro
-use super::facade::prelude::rust_2021::concat as _; // macro
-use super::facade::prelude::rust_2021::dbg as _; // macro
-use super::facade::prelude::rust_2021::debug_assert as _; // macro
-use super::facade::prelude::rust_2021::debug_assert_eq as _; // macro
-use super::facade::prelude::rust_2021::debug_assert_ne as _; // macro
-use super::facade::prelude::rust_2021::derive as _; // proc_macro
-use super::facade::prelude::rust_2021::env as _; // macro
-use super::facade::prelude::rust_2021::eprint as _; // macro
-use super::facade::prelude::rust_2021::eprintln as _; // macro
-use super::facade::prelude::rust_2021::file as _; // macro
-use super::facade::prelude::rust_2021::format as _; // macro
-use super::facade::prelude::rust_2021::format_args as _; // macro
-use super::facade::prelude::rust_2021::global_allocator as _; // proc_macro
-use super::facade::prelude::rust_2021::include as _; // macro
-use super::facade::prelude::rust_2021::include_bytes as _; // macro
-use super::facade::prelude::rust_2021::include_str as _; // macro
-use super::facade::prelude::rust_2021::is_x86_feature_detected as _; // import
-use super::facade::prelude::rust_2021::line as _; // macro
-use super::facade::prelude::rust_2021::matches as _; // macro
-use super::facade::prelude::rust_2021::module_path as _; // macro
-use super::facade::prelude::rust_2021::option_env as _; // macro
-use super::facade::prelude::rust_2021::panic as _; // macro
-use super::facade::prelude::rust_2021::print as _; // macro
-use super::facade::prelude::rust_2021::println as _; // macro
-use super::facade::prelude::rust_2021::size_of as _; // function
-use super::facade::prelude::rust_2021::size_of_val as _; // function
-use super::facade::prelude::rust_2021::stringify as _; // macro
-use super::facade::prelude::rust_2021::test as _; // proc_macro
-use super::facade::prelude::rust_2021::thread_local as _; // macro
-use super::facade::prelude::rust_2021::todo as _; // macro
-use super::facade::prelude::rust_2021::r#try as _; // macro
-use super::facade::prelude::rust_2021::unimplemented as _; // macro
-use super::facade::prelude::rust_2021::unreachable as _; // macro
-use super::facade::prelude::rust_2021::vec as _; // macro
-use super::facade::prelude::rust_2021::write as _; // macro
-use super::facade::prelude::rust_2021::writeln as _; // macro
-use super::facade::prelude::rust_2024 as _; // module
-use super::facade::prelude::rust_2024::AsyncFn as _; // trait
-use super::facade::prelude::rust_2024::AsyncFnMut as _; // trait
-use super::facade::prelude::rust_2024::AsyncFnOnce as _; // trait
-use super::facade::prelude::rust_2024::Box as _; // struct
-use super::facade::prelude::rust_2024::Clone as _; // proc_macro
-use super::facade::prelude::rust_2024::Copy as _; // trait
-use super::facade::prelude::rust_2024::Debug as _; // proc_macro
-use super::facade::prelude::rust_2024::Default as _; // proc_macro
-use super::facade::prelude::rust_2024::DoubleEndedIterator as _; // trait
-use super::facade::prelude::rust_2024::Eq as _; // proc_macro
-use super::facade::prelude::rust_2024::Err as _; // variant
-use super::facade::prelude::rust_2024::ExactSizeIterator as _; // trait
-use super::facade::prelude::rust_2024::Extend as _; // trait
-use super::facade::prelude::rust_2024::FromIterator as _; // trait
-use super::facade::prelude::rust_2024::Future as _; // trait
-use super::facade::prelude::rust_2024::Hash as _; // proc_macro
-use super::facade::prelude::rust_2024::IntoFuture as _; // trait
-use super::facade::prelude::rust_2024::None as _; // variant
-use super::facade::prelude::rust_2024::Ok as _; // variant
-use super::facade::prelude::rust_2024::Option as _; // enum
-use super::facade::prelude::rust_2024::Option::None as _; // variant
-use super::facade::prelude::rust_2024::Option::Some as _; // variant
-use super::facade::prelude::rust_2024::Ord as _; // proc_macro
-use super::facade::prelude::rust_2024::PartialEq as _; // proc_macro
-use super::facade::prelude::rust_2024::PartialOrd as _; // proc_macro
-use super::facade::prelude::rust_2024::Result as _; // enum
-use super::facade::prelude::rust_2024::Result::Err as _; // variant
-use super::facade::prelude::rust_2024::Result::Ok as _; // variant
-use super::facade::prelude::rust_2024::Send as _; // trait
-use super::facade::prelude::rust_2024::Sized as _; // trait
-use super::facade::prelude::rust_2024::Some as _; // variant
-use super::facade::prelude::rust_2024::String as _; // struct
-use super::facade::prelude::rust_2024::Sync as _; // trait
-use super::facade::prelude::rust_2024::ToOwned as _; // trait
-use super::facade::prelude::rust_2024::ToString as _; // trait
-use super::facade::prelude::rust_2024::Unpin as _; // trait
-use super::facade::prelude::rust_2024::Vec as _; // struct
-use super::facade::prelude::rust_2024::align_of as _; // function
-use super::facade::prelude::rust_2024::align_of_val as _; // function
-use super::facade::prelude::rust_2024::assert as _; // macro
-use super::facade::prelude::rust_2024::assert_eq as _; // macro
-use super::facade::prelude::rust_2024::assert_ne as _; // macro
-use super::facade::prelude::rust_2024::cfg as _; // macro
-use super::facade::prelude::rust_2024::cfg_select as _; // macro
-use super::facade::prelude::rust_2024::column as _; // macro
-use super::facade::prelude::rust_2024::compile_error as _; // macro
-use super::facade::prelude::rust_2024::concat as _; // macro
-use super::facade::prelude::rust_2024::dbg as _; // macro
-use super::facade::prelude::rust_2024::debug_assert as _; // macro
-use super::facade::prelude::rust_2024::debug_assert_eq as _; // macro
-use super::facade::prelude::rust_2024::debug_assert_ne as _; // macro
-use super::facade::prelude::rust_2024::derive as _; // proc_macro
-use super::facade::prelude::rust_2024::env as _; // macro
-use super::facade::prelude::rust_2024::eprint as _; // macro
-use super::facade::prelude::rust_2024::eprintln as _; // macro
-use super::facade::prelude::rust_2024::file as _; // macro
-use super::facade::prelude::rust_2024::format as _; // macro
-use super::facade::prelude::rust_2024::format_args as _; // macro
-use super::facade::prelude::rust_2024::global_allocator as _; // proc_macro
-use super::facade::prelude::rust_2024::include as _; // macro
-use super::facade::prelude::rust_2024::include_bytes as _; // macro
-use super::facade::prelude::rust_2024::include_str as _; // macro
-use super::facade::prelude::rust_2024::is_x86_feature_detected as _; // import
-use super::facade::prelude::rust_2024::line as _; // macro
-use super::facade::prelude::rust_2024::matches as _; // macro
-use super::facade::prelude::rust_2024::module_path as _; // macro
-use super::facade::prelude::rust_2024::option_env as _; // macro
-use super::facade::prelude::rust_2024::panic as _; // macro
-use super::facade::prelude::rust_2024::print as _; // macro
-use super::facade::prelude::rust_2024::println as _; // macro
-use super::facade::prelude::rust_2024::size_of as _; // function
-use super::facade::prelude::rust_2024::size_of_val as _; // function
-use super::facade::prelude::rust_2024::stringify as _; // macro
-use super::facade::prelude::rust_2024::test as _; // proc_macro
-use super::facade::prelude::rust_2024::thread_local as _; // macro
-use super::facade::prelude::rust_2024::todo as _; // macro
-use super::facade::prelude::rust_2024::r#try as _; // macro
-use super::facade::prelude::rust_2024::unimplemented as _; // macro
-use super::facade::prelude::rust_2024::unreachable as _; // macro
-use super::facade::prelude::rust_2024::vec as _; // macro
-use super::facade::prelude::rust_2024::write as _; // macro
-use super::facade::prelude::rust_2024::writeln as _; // macro
-use super::facade::prelude::v1 as _; // module
-use super::facade::prelude::v1::AsyncFn as _; // trait
-use super::facade::prelude::v1::AsyncFnMut as _; // trait
-use super::facade::prelude::v1::AsyncFnOnce as _; // trait
-use super::facade::prelude::v1::Box as _; // struct
-use super::facade::prelude::v1::Clone as _; // proc_macro
-use super::facade::prelude::v1::Copy as _; // trait
-use super::facade::prelude::v1::Debug as _; // proc_macro
-use super::facade::prelude::v1::Default as _; // proc_macro
-use super::facade::prelude::v1::DoubleEndedIterator as _; // trait
-use super::facade::prelude::v1::Eq as _; // proc_macro
-use super::facade::prelude::v1::Err as _; // variant
-use super::facade::prelude::v1::ExactSizeIterator as _; // trait
-use super::facade::prelude::v1::Extend as _; // trait
-use super::facade::prelude::v1::Hash as _; // proc_macro
-use super::facade::prelude::v1::None as _; // variant
-use super::facade::prelude::v1::Ok as _; // variant
-use super::facade::prelude::v1::Option as _; // enum
-use super::facade::prelude::v1::Option::None as _; // variant
-use super::facade::prelude::v1::Option::Some as _; // variant
-use super::facade::prelude::v1::Ord as _; // proc_macro
-use super::facade::prelude::v1::PartialEq as _; // proc_macro
-use super::facade::prelude::v1::PartialOrd as _; // proc_macro
-use super::facade::prelude::v1::Result as _; // enum
-use super::facade::prelude::v1::Result::Err as _; // variant
-use super::facade::prelude::v1::Result::Ok as _; // variant
-use super::facade::prelude::v1::Send as _; // trait
-use super::facade::prelude::v1::Sized as _; // trait
-use super::facade::prelude::v1::Some as _; // variant
-use super::facade::prelude::v1::String as _; // struct
-use super::facade::prelude::v1::Sync as _; // trait
-use super::facade::prelude::v1::ToOwned as _; // trait
-use super::facade::prelude::v1::ToString as _; // trait
-use super::facade::prelude::v1::Unpin as _; // trait
-use super::facade::prelude::v1::Vec as _; // struct
-use super::facade::prelude::v1::align_of as _; // function
-use super::facade::prelude::v1::align_of_val as _; // function
-use super::facade::prelude::v1::assert as _; // macro
-use super::facade::prelude::v1::assert_eq as _; // macro
-use super::facade::prelude::v1::assert_ne as _; // macro
-use super::facade::prelude::v1::cfg as _; // macro
-use super::facade::prelude::v1::cfg_select as _; // macro
-use super::facade::prelude::v1::column as _; // macro
-use super::facade::prelude::v1::compile_error as _; // macro
-use super::facade::prelude::v1::concat as _; // macro
-use super::facade::prelude::v1::dbg as _; // macro
-use super::facade::prelude::v1::debug_assert as _; // macro
-use super::facade::prelude::v1::debug_assert_eq as _; // macro
-use super::facade::prelude::v1::debug_assert_ne as _; // macro
-use super::facade::prelude::v1::derive as _; // proc_macro
-use super::facade::prelude::v1::env as _; // macro
-use super::facade::prelude::v1::eprint as _; // macro
-use super::facade::prelude::v1::eprintln as _; // macro
-use super::facade::prelude::v1::file as _; // macro
-use super::facade::prelude::v1::format as _; // macro
-use super::facade::prelude::v1::format_args as _; // macro
-use super::facade::prelude::v1::global_allocator as _; // proc_macro
-use super::facade::prelude::v1::include as _; // macro
-use super::facade::prelude::v1::include_bytes as _; // macro
-use super::facade::prelude::v1::include_str as _; // macro
-use super::facade::prelude::v1::is_x86_feature_detected as _; // import
-use super::facade::prelude::v1::line as _; // macro
-use super::facade::prelude::v1::matches as _; // macro
-use super::facade::prelude::v1::module_path as _; // macro
-use super::facade::prelude::v1::option_env as _; // macro
-use super::facade::prelude::v1::panic as _; // macro
-use super::facade::prelude::v1::print as _; // macro
-use super::facade::prelude::v1::println as _; // macro
-use super::facade::prelude::v1::size_of as _; // function
-use super::facade::prelude::v1::size_of_val as _; // function
-use super::facade::prelude::v1::stringify as _; // macro
-use super::facade::prelude::v1::test as _; // proc_macro
-use super::facade::prelude::v1::thread_local as _; // macro
-use super::facade::prelude::v1::todo as _; // macro
-use super::facade::prelude::v1::r#try as _; // macro
-use super::facade::prelude::v1::unimplemented as _; // macro
-use super::facade::prelude::v1::unreachable as _; // macro
-use super::facade::prelude::v1::vec as _; // macro
-use super::facade::prelude::v1::write as _; // macro
-use super::facade::prelude::v1::writeln as _; // macro
-use super::facade::primitive as _; // module
-use super::facade::primitive::bool as _; // import
-use super::facade::primitive::char as _; // import
-use super::facade::primitive::f32 as _; // import
-use super::facade::primitive::f64 as _; // import
-use super::facade::primitive::i128 as _; // import
-use super::facade::primitive::i16 as _; // import
-use super::facade::primitive::i32 as _; // import
-use super::facade::primitive::i64 as _; // import
-use super::facade::primitive::i8 as _; // import
-use super::facade::primitive::isize as _; // import
-use super::facade::primitive::str as _; // import
-use super::facade::primitive::u128 as _; // import
-use super::facade::primitive::u16 as _; // import
-use super::facade::primitive::u32 as _; // import
-use super::facade::primitive::u64 as _; // import
-use super::facade::primitive::u8 as _; // import
-use super::facade::primitive::usize as _; // import
-use super::facade::print as _; // macro
-use super::facade::println as _; // macro
-use super::facade::process as _; // module
-use super::facade::process::Child as _; // struct
-use super::facade::process::ChildStderr as _; // struct
-use super::facade::process::ChildStdin as _; // struct
-use super::facade::process::ChildStdout as _; // struct
-use super::facade::process::Command as _; // struct
-use super::facade::process::CommandArgs as _; // struct
-use super::facade::process::CommandEnvs as _; // struct
-use super::facade::process::ExitCode as _; // struct
-use super::facade::process::ExitStatus as _; // struct
-use super::facade::process::Output as _; // struct
-use super::facade::process::Stdio as _; // struct
-use super::facade::process::Termination as _; // trait
-use super::facade::process::abort as _; // function
-use super::facade::process::exit as _; // function
-use super::facade::process::id as _; // function
-use super::facade::ptr as _; // module
-use super::facade::ptr::NonNull as _; // struct
-use super::facade::ptr::addr_eq as _; // function
-use super::facade::ptr::addr_of as _; // macro
-use super::facade::ptr::addr_of_mut as _; // macro
-use super::facade::ptr::copy as _; // function
-use super::facade::ptr::copy_nonoverlapping as _; // function
-use super::facade::ptr::dangling as _; // function
-use super::facade::ptr::dangling_mut as _; // function
-use super::facade::ptr::eq as _; // function
-use super::facade::ptr::fn_addr_eq as _; // function
-use super::facade::ptr::from_mut as _; // function
-use super::facade::ptr::from_ref as _; // function
-use super::facade::ptr::hash as _; // function
-use super::facade::ptr::null as _; // function
-use super::facade::ptr::null_mut as _; // function
-use super::facade::ptr::read as _; // function
-use super::facade::ptr::read_unaligned as _; // function
-use super::facade::ptr::read_volatile as _; // function
-use super::facade::ptr::replace as _; // function
-use super::facade::ptr::slice_from_raw_parts as _; // function
-use super::facade::ptr::slice_from_raw_parts_mut as _; // function
-use super::facade::ptr::swap as _; // function
-use super::facade::ptr::swap_nonoverlapping as _; // function
-use super::facade::ptr::with_exposed_provenance as _; // function
-use super::facade::ptr::with_exposed_provenance_mut as _; // function
-use super::facade::ptr::without_provenance as _; // function
-use super::facade::ptr::without_provenance_mut as _; // function
-use super::facade::ptr::write as _; // function
-use super::facade::ptr::write_bytes as _; // function
-use super::facade::ptr::write_unaligned as _; // function
-use super::facade::ptr::write_volatile as _; // function
-use super::facade::rc as _; // module
-use super::facade::rc::Rc as _; // struct
-use super::facade::rc::Weak as _; // struct
-use super::facade::result as _; // module
-use super::facade::result::IntoIter as _; // struct
-use super::facade::result::Iter as _; // struct
-use super::facade::result::IterMut as _; // struct
-use super::facade::result::Result as _; // enum
-use super::facade::result::Result::Err as _; // variant
-use super::facade::result::Result::Ok as _; // variant
-use super::facade::slice as _; // module
-use super::facade::slice::ArrayWindows as _; // struct
-use super::facade::slice::ChunkBy as _; // struct
-use super::facade::slice::ChunkByMut as _; // struct
-use super::facade::slice::Chunks as _; // struct
-use super::facade::slice::ChunksExact as _; // struct
-use super::facade::slice::ChunksExactMut as _; // struct
-use super::facade::slice::ChunksMut as _; // struct
-use super::facade::slice::EscapeAscii as _; // struct
-use super::facade::slice::GetDisjointMutError as _; // enum
-use super::facade::slice::GetDisjointMutError::IndexOutOfBounds as _; // variant
-use super::facade::slice::GetDisjointMutError::OverlappingIndices as _; // variant
-use super::facade::slice::Iter as _; // struct
-use super::facade::slice::IterMut as _; // struct
-use super::facade::slice::RChunks as _; // struct
-use super::facade::slice::RChunksExact as _; // struct
-use super::facade::slice::RChunksExactMut as _; // struct
-use super::facade::slice::RChunksMut as _; // struct
-use super::facade::slice::RSplit as _; // struct
-use super::facade::slice::RSplitMut as _; // struct
-use super::facade::slice::RSplitN as _; // struct
-use super::facade::slice::RSplitNMut as _; // struct
-use super::facade::slice::Split as _; // struct
-use super::facade::slice::SplitInclusive as _; // struct
-use super::facade::slice::SplitInclusiveMut as _; // struct
-use super::facade::slice::SplitMut as _; // struct
-use super::facade::slice::SplitN as _; // struct
-use super::facade::slice::SplitNMut as _; // struct
-use super::facade::slice::Windows as _; // struct
-use super::facade::slice::from_mut as _; // function
-use super::facade::slice::from_raw_parts as _; // function
-use super::facade::slice::from_raw_parts_mut as _; // function
-use super::facade::slice::from_ref as _; // function
-use super::facade::str as _; // module
-use super::facade::str::Bytes as _; // struct
-use super::facade::str::CharIndices as _; // struct
-use super::facade::str::Chars as _; // struct
-use super::facade::str::EncodeUtf16 as _; // struct
-use super::facade::str::EscapeDebug as _; // struct
-use super::facade::str::EscapeDefault as _; // struct
-use super::facade::str::EscapeUnicode as _; // struct
-use super::facade::str::Lines as _; // struct
-use super::facade::str::LinesAny as _; // struct
-use super::facade::str::MatchIndices as _; // struct
-use super::facade::str::Matches as _; // struct
-use super::facade::str::ParseBoolError as _; // struct
-use super::facade::str::RMatchIndices as _; // struct
-use super::facade::str::RMatches as _; // struct
-use super::facade::str::RSplit as _; // struct
-use super::facade::str::RSplitN as _; // struct
-use super::facade::str::RSplitTerminator as _; // struct
-use super::facade::str::Split as _; // struct
-use super::facade::str::SplitAsciiWhitespace as _; // struct
-use super::facade::str::SplitInclusive as _; // struct
-use super::facade::str::SplitN as _; // struct
-use super::facade::str::SplitTerminator as _; // struct
-use super::facade::str::SplitWhitespace as _; // struct
-use super::facade::str::Utf8Chunk as _; // struct
-use super::facade::str::Utf8Chunks as _; // struct
-use super::facade::str::Utf8Error as _; // struct
-use super::facade::str::from_boxed_utf8_unchecked as _; // function
-use super::facade::str::from_utf8 as _; // function
-use super::facade::str::from_utf8_mut as _; // function
-use super::facade::str::from_utf8_unchecked as _; // function
-use super::facade::str::from_utf8_unchecked_mut as _; // function
-use super::facade::string as _; // module
-use super::facade::string::Drain as _; // struct
-use super::facade::string::FromUtf16Error as _; // struct
-use super::facade::string::FromUtf8Error as _; // struct
-use super::facade::string::ParseError as _; // type_alias
-use super::facade::string::String as _; // struct
-use super::facade::string::ToString as _; // trait
-use super::facade::stringify as _; // macro
-use super::facade::sync as _; // module
-use super::facade::sync::Arc as _; // struct
-use super::facade::sync::Barrier as _; // struct
-use super::facade::sync::BarrierWaitResult as _; // struct
-use super::facade::sync::Condvar as _; // struct
-use super::facade::sync::LazyLock as _; // struct
-use super::facade::sync::LockResult as _; // type_alias
-use super::facade::sync::Mutex as _; // struct
-use super::facade::sync::MutexGuard as _; // struct
-use super::facade::sync::ONCE_INIT as _; // constant
-use super::facade::sync::Once as _; // struct
-use super::facade::sync::OnceLock as _; // struct
-use super::facade::sync::OnceState as _; // struct
-use super::facade::sync::PoisonError as _; // struct
-use super::facade::sync::RwLock as _; // struct
-use super::facade::sync::RwLockReadGuard as _; // struct
-use super::facade::sync::RwLockWriteGuard as _; // struct
-use super::facade::sync::TryLockError as _; // enum
-use super::facade::sync::TryLockError::Poisoned as _; // variant
-use super::facade::sync::TryLockError::WouldBlock as _; // variant
-use super::facade::sync::TryLockResult as _; // type_alias
-use super::facade::sync::WaitTimeoutResult as _; // struct
-use super::facade::sync::Weak as _; // struct
-use super::facade::sync::atomic as _; // module
-use super::facade::sync::atomic::ATOMIC_BOOL_INIT as _; // constant
-use super::facade::sync::atomic::ATOMIC_ISIZE_INIT as _; // constant
-use super::facade::sync::atomic::ATOMIC_USIZE_INIT as _; // constant
-use super::facade::sync::atomic::AtomicBool as _; // struct
-use super::facade::sync::atomic::AtomicI16 as _; // struct
-use super::facade::sync::atomic::AtomicI32 as _; // struct
-use super::facade::sync::atomic::AtomicI64 as _; // struct
-use super::facade::sync::atomic::AtomicI8 as _; // struct
-use super::facade::sync::atomic::AtomicIsize as _; // struct
-use super::facade::sync::atomic::AtomicPtr as _; // struct
-use super::facade::sync::atomic::AtomicU16 as _; // struct
-use super::facade::sync::atomic::AtomicU32 as _; // struct
-use super::facade::sync::atomic::AtomicU64 as _; // struct
-use super::facade::sync::atomic::AtomicU8 as _; // struct
-use super::facade::sync::atomic::AtomicUsize as _; // struct
-use super::facade::sync::atomic::Ordering as _; // enum
-use super::facade::sync::atomic::Ordering::AcqRel as _; // variant
-use super::facade::sync::atomic::Ordering::Acquire as _; // variant
-use super::facade::sync::atomic::Ordering::Relaxed as _; // variant
-use super::facade::sync::atomic::Ordering::Release as _; // variant
-use super::facade::sync::atomic::Ordering::SeqCst as _; // variant
-use super::facade::sync::atomic::compiler_fence as _; // function
-use super::facade::sync::atomic::fence as _; // function
-use super::facade::sync::atomic::spin_loop_hint as _; // function
-use super::facade::sync::mpsc as _; // module
-use super::facade::sync::mpsc::IntoIter as _; // struct
-use super::facade::sync::mpsc::Iter as _; // struct
-use super::facade::sync::mpsc::Receiver as _; // struct
-use super::facade::sync::mpsc::RecvError as _; // struct
-use super::facade::sync::mpsc::RecvTimeoutError as _; // enum
-use super::facade::sync::mpsc::RecvTimeoutError::Disconnected as _; // variant
-use super::facade::sync::mpsc::RecvTimeoutError::Timeout as _; // variant
-use super::facade::sync::mpsc::SendError as _; // struct
-use super::facade::sync::mpsc::Sender as _; // struct
-use super::facade::sync::mpsc::SyncSender as _; // struct
-use super::facade::sync::mpsc::TryIter as _; // struct
-use super::facade::sync::mpsc::TryRecvError as _; // enum
-use super::facade::sync::mpsc::TryRecvError::Disconnected as _; // variant
-use super::facade::sync::mpsc::TryRecvError::Empty as _; // variant
-use super::facade::sync::mpsc::TrySendError as _; // enum
-use super::facade::sync::mpsc::TrySendError::Disconnected as _; // variant
-use super::facade::sync::mpsc::TrySendError::Full as _; // variant
-use super::facade::sync::mpsc::channel as _; // function
-use super::facade::sync::mpsc::sync_channel as _; // function
-use super::facade::task as _; // module
-use super::facade::task::Context as _; // struct
-use super::facade::task::Poll as _; // enum
-use super::facade::task::Poll::Pending as _; // variant
-use super::facade::task::Poll::Ready as _; // variant
-use super::facade::task::RawWaker as _; // struct
-use super::facade::task::RawWakerVTable as _; // struct
-use super::facade::task::Wake as _; // trait
-use super::facade::task::Waker as _; // struct
-use super::facade::task::ready as _; // macro
-use super::facade::thread as _; // module
-use super::facade::thread::AccessError as _; // struct
-use super::facade::thread::Builder as _; // struct
-use super::facade::thread::JoinHandle as _; // struct
-use super::facade::thread::LocalKey as _; // struct
-use super::facade::thread::Result as _; // type_alias
-use super::facade::thread::Scope as _; // struct
-use super::facade::thread::ScopedJoinHandle as _; // struct
-use super::facade::thread::Thread as _; // struct
-use super::facade::thread::ThreadId as _; // struct
-use super::facade::thread::available_parallelism as _; // function
-use super::facade::thread::current as _; // function
-use super::facade::thread::panicking as _; // function
-use super::facade::thread::park as _; // function
-use super::facade::thread::park_timeout as _; // function
-use super::facade::thread::park_timeout_ms as _; // function
-use super::facade::thread::scope as _; // function
-use super::facade::thread::sleep as _; // function
-use super::facade::thread::sleep_ms as _; // function
-use super::facade::thread::spawn as _; // function
-use super::facade::thread::yield_now as _; // function
-use super::facade::thread_local as _; // macro
-use super::facade::time as _; // module
-use super::facade::time::Duration as _; // struct
-use super::facade::time::Instant as _; // struct
-use super::facade::time::SystemTime as _; // struct
-use super::facade::time::SystemTimeError as _; // struct
-use super::facade::time::TryFromFloatSecsError as _; // struct
-use super::facade::time::UNIX_EPOCH as _; // constant
-use super::facade::todo as _; // macro
-use super::facade::r#try as _; // macro
-use super::facade::u128 as _; // module
-use super::facade::u128::MAX as _; // constant
-use super::facade::u128::MIN as _; // constant
-use super::facade::u16 as _; // module
-use super::facade::u16::MAX as _; // constant
-use super::facade::u16::MIN as _; // constant
-use super::facade::u32 as _; // module
-use super::facade::u32::MAX as _; // constant
-use super::facade::u32::MIN as _; // constant
-use super::facade::u64 as _; // module
-use super::facade::u64::MAX as _; // constant
-use super::facade::u64::MIN as _; // constant
-use super::facade::u8 as _; // module
-use super::facade::u8::MAX as _; // constant
-use super::facade::u8::MIN as _; // constant
-use super::facade::unimplemented as _; // macro
-use super::facade::unreachable as _; // macro
-use super::facade::usize as _; // module
-use super::facade::usize::MAX as _; // constant
-use super::facade::usize::MIN as _; // constant
-use super::facade::vec as _; // module
-use super::facade::vec::Drain as _; // struct
-use super::facade::vec::ExtractIf as _; // struct
-use super::facade::vec::IntoIter as _; // struct
-use super::facade::vec::Splice as _; // struct
-use super::facade::vec::Vec as _; // struct
-use super::facade::vec::from_elem as _; // function
-use super::facade::write as _; // macro
-use super::facade::writeln as _; // macro
+use super::facade::{alloc as _, any as _, arch as _, array as _, ascii as _, assert as _, assert_eq as _, assert_ne as _, backtrace as _,
+    borrow as _, boxed as _, cell as _, cfg as _, cfg_select as _, char as _, clone as _, cmp as _, collections as _, column as _,
+    compile_error as _, concat as _, convert as _, dbg as _, debug_assert as _, debug_assert_eq as _, debug_assert_ne as _, default as _,
+    env as _, eprint as _, eprintln as _, error as _, f32 as _, f64 as _, ffi as _, file as _, fmt as _, format as _, format_args as _,
+    fs as _, future as _, hash as _, hint as _, i128 as _, i16 as _, i32 as _, i64 as _, i8 as _, include as _, include_bytes as _,
+    include_str as _, io as _, is_x86_feature_detected as _, isize as _, iter as _, line as _, marker as _, matches as _, mem as _,
+    module_path as _, net as _, num as _, ops as _, option as _, option_env as _, os as _, panic as _, path as _, pin as _, prelude as _,
+    primitive as _, print as _, println as _, process as _, ptr as _, rc as _, result as _, slice as _, str as _, string as _,
+    stringify as _, sync as _, task as _, thread as _, thread_local as _, time as _, todo as _, r#try as _, u128 as _, u16 as _, u32 as _,
+    u64 as _, u8 as _, unimplemented as _, unreachable as _, usize as _, vec as _, write as _, writeln as _};
+use super::facade::alloc::{GlobalAlloc as _, Layout as _, LayoutErr as _, LayoutError as _, System as _, alloc as _, alloc_zeroed as _,
+    dealloc as _, realloc as _};
+use super::facade::any::{Any as _, TypeId as _};
+use super::facade::array::{IntoIter as _, TryFromSliceError as _, from_mut as _, from_ref as _, repeat as _};
+use super::facade::ascii::{AsciiExt as _, EscapeDefault as _, escape_default as _};
+use super::facade::backtrace::{Backtrace as _, BacktraceStatus as _};
+use super::facade::backtrace::BacktraceStatus::{Captured as _, Disabled as _, Unsupported as _};
+use super::facade::borrow::{Cow as _, ToOwned as _};
+use super::facade::borrow::Cow::{Borrowed as _, Owned as _};
+use super::facade::boxed::{Box as _};
+use super::facade::cell::{BorrowError as _, BorrowMutError as _, Cell as _, LazyCell as _, OnceCell as _, Ref as _, RefCell as _,
+    RefMut as _, UnsafeCell as _};
+use super::facade::char::{CharTryFromError as _, DecodeUtf16 as _, DecodeUtf16Error as _, EscapeDebug as _, EscapeDefault as _,
+    EscapeUnicode as _, MAX as _, ParseCharError as _, REPLACEMENT_CHARACTER as _, ToLowercase as _, ToUppercase as _,
+    TryFromCharError as _, UNICODE_VERSION as _, decode_utf16 as _, from_digit as _, from_u32 as _, from_u32_unchecked as _};
+use super::facade::clone::{Clone as _};
+use super::facade::cmp::{Eq as _, Ord as _, Ordering as _, PartialEq as _, PartialOrd as _, Reverse as _};
+use super::facade::cmp::Ordering::{Equal as _, Greater as _, Less as _};
+use super::facade::collections::{BTreeMap as _, BTreeSet as _, BinaryHeap as _, Bound as _, HashMap as _, HashSet as _, LinkedList as _,
+    TryReserveError as _, VecDeque as _, binary_heap as _, btree_map as _, btree_set as _, hash_map as _, hash_set as _, linked_list as _,
+    vec_deque as _};
+use super::facade::collections::Bound::{Excluded as _, Included as _, Unbounded as _};
+use super::facade::collections::binary_heap::{BinaryHeap as _, Drain as _, IntoIter as _, Iter as _, PeekMut as _};
+use super::facade::collections::btree_map::{BTreeMap as _, Entry as _, ExtractIf as _, IntoIter as _, IntoKeys as _, IntoValues as _,
+    Iter as _, IterMut as _, Keys as _, OccupiedEntry as _, Range as _, RangeMut as _, VacantEntry as _, Values as _, ValuesMut as _};
+use super::facade::collections::btree_map::Entry::{Occupied as _, Vacant as _};
+use super::facade::collections::btree_set::{BTreeSet as _, Difference as _, ExtractIf as _, Intersection as _, IntoIter as _, Iter as _,
+    Range as _, SymmetricDifference as _, Union as _};
+use super::facade::collections::hash_map::{DefaultHasher as _, Drain as _, Entry as _, ExtractIf as _, HashMap as _, IntoIter as _,
+    IntoKeys as _, IntoValues as _, Iter as _, IterMut as _, Keys as _, OccupiedEntry as _, RandomState as _, VacantEntry as _, Values as _,
+    ValuesMut as _};
+use super::facade::collections::hash_map::Entry::{Occupied as _, Vacant as _};
+use super::facade::collections::hash_set::{Difference as _, Drain as _, ExtractIf as _, HashSet as _, Intersection as _, IntoIter as _,
+    Iter as _, SymmetricDifference as _, Union as _};
+use super::facade::collections::linked_list::{ExtractIf as _, IntoIter as _, Iter as _, IterMut as _, LinkedList as _};
+use super::facade::collections::vec_deque::{Drain as _, IntoIter as _, Iter as _, IterMut as _, VecDeque as _};
+use super::facade::convert::{Infallible as _, identity as _};
+use super::facade::default::{Default as _};
+use super::facade::env::{Args as _, ArgsOs as _, JoinPathsError as _, SplitPaths as _, VarError as _, Vars as _, VarsOs as _, args as _,
+    args_os as _, consts as _, current_dir as _, current_exe as _, home_dir as _, join_paths as _, remove_var as _, set_current_dir as _,
+    set_var as _, split_paths as _, temp_dir as _, var as _, var_os as _, vars as _, vars_os as _};
+use super::facade::env::VarError::{NotPresent as _, NotUnicode as _};
+use super::facade::env::consts::{ARCH as _, DLL_EXTENSION as _, DLL_PREFIX as _, DLL_SUFFIX as _, EXE_EXTENSION as _, EXE_SUFFIX as _,
+    FAMILY as _, OS as _};
+use super::facade::error::{Error as _};
+use super::facade::f32::{DIGITS as _, EPSILON as _, INFINITY as _, MANTISSA_DIGITS as _, MAX as _, MAX_10_EXP as _, MAX_EXP as _, MIN as _,
+    MIN_10_EXP as _, MIN_EXP as _, MIN_POSITIVE as _, NAN as _, NEG_INFINITY as _, RADIX as _, consts as _};
+use super::facade::f32::consts::{E as _, EULER_GAMMA as _, FRAC_1_PI as _, FRAC_1_SQRT_2 as _, FRAC_2_PI as _, FRAC_2_SQRT_PI as _,
+    FRAC_PI_2 as _, FRAC_PI_3 as _, FRAC_PI_4 as _, FRAC_PI_6 as _, FRAC_PI_8 as _, GOLDEN_RATIO as _, LN_10 as _, LN_2 as _, LOG10_2 as _,
+    LOG10_E as _, LOG2_10 as _, LOG2_E as _, PI as _, SQRT_2 as _, TAU as _};
+use super::facade::f64::{DIGITS as _, EPSILON as _, INFINITY as _, MANTISSA_DIGITS as _, MAX as _, MAX_10_EXP as _, MAX_EXP as _, MIN as _,
+    MIN_10_EXP as _, MIN_EXP as _, MIN_POSITIVE as _, NAN as _, NEG_INFINITY as _, RADIX as _, consts as _};
+use super::facade::f64::consts::{E as _, EULER_GAMMA as _, FRAC_1_PI as _, FRAC_1_SQRT_2 as _, FRAC_2_PI as _, FRAC_2_SQRT_PI as _,
+    FRAC_PI_2 as _, FRAC_PI_3 as _, FRAC_PI_4 as _, FRAC_PI_6 as _, FRAC_PI_8 as _, GOLDEN_RATIO as _, LN_10 as _, LN_2 as _, LOG10_2 as _,
+    LOG10_E as _, LOG2_10 as _, LOG2_E as _, PI as _, SQRT_2 as _, TAU as _};
+use super::facade::ffi::{CStr as _, CString as _, FromBytesUntilNulError as _, FromBytesWithNulError as _, FromVecWithNulError as _,
+    IntoStringError as _, NulError as _, OsStr as _, OsString as _, c_char as _, c_double as _, c_float as _, c_int as _, c_long as _,
+    c_longlong as _, c_schar as _, c_short as _, c_str as _, c_uchar as _, c_uint as _, c_ulong as _, c_ulonglong as _, c_ushort as _,
+    c_void as _, os_str as _};
+use super::facade::ffi::FromBytesWithNulError::{InteriorNul as _, NotNulTerminated as _};
+use super::facade::ffi::c_str::{CStr as _, CString as _, FromBytesUntilNulError as _, FromBytesWithNulError as _, FromVecWithNulError as _,
+    IntoStringError as _, NulError as _};
+use super::facade::ffi::c_str::FromBytesWithNulError::{InteriorNul as _, NotNulTerminated as _};
+use super::facade::ffi::os_str::{Display as _, OsStr as _, OsString as _};
+use super::facade::fmt::{Alignment as _, Arguments as _, Binary as _, Debug as _, DebugList as _, DebugMap as _, DebugSet as _,
+    DebugStruct as _, DebugTuple as _, Display as _, Error as _, Formatter as _, FromFn as _, LowerExp as _, LowerHex as _, Octal as _,
+    Pointer as _, Result as _, UpperExp as _, UpperHex as _, Write as _, format as _, from_fn as _, write as _};
+use super::facade::fmt::Alignment::{Center as _, Left as _, Right as _};
+use super::facade::fs::{DirBuilder as _, DirEntry as _, File as _, FileTimes as _, FileType as _, Metadata as _, OpenOptions as _,
+    Permissions as _, ReadDir as _, TryLockError as _, canonicalize as _, copy as _, create_dir as _, create_dir_all as _, exists as _,
+    hard_link as _, metadata as _, read as _, read_dir as _, read_link as _, read_to_string as _, remove_dir as _, remove_dir_all as _,
+    remove_file as _, rename as _, set_permissions as _, soft_link as _, symlink_metadata as _, write as _};
+use super::facade::fs::TryLockError::{Error as _, WouldBlock as _};
+use super::facade::future::{Future as _, IntoFuture as _, Pending as _, PollFn as _, Ready as _, pending as _, poll_fn as _, ready as _};
+use super::facade::hash::{BuildHasher as _, BuildHasherDefault as _, DefaultHasher as _, Hash as _, Hasher as _, RandomState as _,
+    SipHasher as _};
+use super::facade::hint::{assert_unchecked as _, black_box as _, cold_path as _, spin_loop as _, unreachable_unchecked as _};
+use super::facade::i128::{MAX as _, MIN as _};
+use super::facade::i16::{MAX as _, MIN as _};
+use super::facade::i32::{MAX as _, MIN as _};
+use super::facade::i64::{MAX as _, MIN as _};
+use super::facade::i8::{MAX as _, MIN as _};
+use super::facade::io::{BufRead as _, BufReader as _, BufWriter as _, Bytes as _, Chain as _, Cursor as _, Empty as _, Error as _,
+    ErrorKind as _, IntoInnerError as _, IoSlice as _, IoSliceMut as _, IsTerminal as _, LineWriter as _, Lines as _, PipeReader as _,
+    PipeWriter as _, Read as _, Repeat as _, Result as _, Seek as _, SeekFrom as _, Sink as _, Split as _, Stderr as _, StderrLock as _,
+    Stdin as _, StdinLock as _, Stdout as _, StdoutLock as _, Take as _, Write as _, WriterPanicked as _, copy as _, empty as _, pipe as _,
+    prelude as _, read_to_string as _, repeat as _, sink as _, stderr as _, stdin as _, stdout as _};
+use super::facade::io::ErrorKind::{AddrInUse as _, AddrNotAvailable as _, AlreadyExists as _, ArgumentListTooLong as _, BrokenPipe as _,
+    ConnectionAborted as _, ConnectionRefused as _, ConnectionReset as _, CrossesDevices as _, Deadlock as _, DirectoryNotEmpty as _,
+    ExecutableFileBusy as _, FileTooLarge as _, HostUnreachable as _, Interrupted as _, InvalidData as _, InvalidFilename as _,
+    InvalidInput as _, IsADirectory as _, NetworkDown as _, NetworkUnreachable as _, NotADirectory as _, NotConnected as _, NotFound as _,
+    NotSeekable as _, Other as _, OutOfMemory as _, PermissionDenied as _, QuotaExceeded as _, ReadOnlyFilesystem as _, ResourceBusy as _,
+    StaleNetworkFileHandle as _, StorageFull as _, TimedOut as _, TooManyLinks as _, UnexpectedEof as _, Unsupported as _, WouldBlock as _,
+    WriteZero as _};
+use super::facade::io::SeekFrom::{Current as _, End as _, Start as _};
+use super::facade::io::prelude::{BufRead as _, Read as _, Seek as _, Write as _};
+use super::facade::isize::{MAX as _, MIN as _};
+use super::facade::iter::{Chain as _, Cloned as _, Copied as _, Cycle as _, DoubleEndedIterator as _, Empty as _, Enumerate as _,
+    ExactSizeIterator as _, Extend as _, Filter as _, FilterMap as _, FlatMap as _, Flatten as _, FromFn as _, FromIterator as _, Fuse as _,
+    FusedIterator as _, Inspect as _, Map as _, MapWhile as _, Once as _, OnceWith as _, Peekable as _, Product as _, Repeat as _,
+    RepeatN as _, RepeatWith as _, Rev as _, Scan as _, Skip as _, SkipWhile as _, StepBy as _, Successors as _, Sum as _, Take as _,
+    TakeWhile as _, Zip as _, chain as _, empty as _, from_fn as _, once as _, once_with as _, repeat as _, repeat_n as _, repeat_with as _,
+    successors as _, zip as _};
+use super::facade::marker::{Copy as _, PhantomData as _, PhantomPinned as _, Send as _, Sized as _, Sync as _, Unpin as _};
+use super::facade::mem::{Discriminant as _, ManuallyDrop as _, MaybeUninit as _, align_of as _, align_of_val as _, discriminant as _,
+    forget as _, min_align_of as _, min_align_of_val as _, needs_drop as _, offset_of as _, replace as _, size_of as _, size_of_val as _,
+    swap as _, transmute as _, transmute_copy as _, uninitialized as _, zeroed as _};
+use super::facade::net::{AddrParseError as _, Incoming as _, IpAddr as _, Ipv4Addr as _, Ipv6Addr as _, Shutdown as _, SocketAddr as _,
+    SocketAddrV4 as _, SocketAddrV6 as _, TcpListener as _, TcpStream as _, ToSocketAddrs as _, UdpSocket as _};
+use super::facade::net::IpAddr::{V4 as _, V6 as _};
+use super::facade::net::Shutdown::{Both as _, Read as _, Write as _};
+use super::facade::net::SocketAddr::{V4 as _, V6 as _};
+use super::facade::num::{FpCategory as _, IntErrorKind as _, NonZero as _, NonZeroI128 as _, NonZeroI16 as _, NonZeroI32 as _,
+    NonZeroI64 as _, NonZeroI8 as _, NonZeroIsize as _, NonZeroU128 as _, NonZeroU16 as _, NonZeroU32 as _, NonZeroU64 as _, NonZeroU8 as _,
+    NonZeroUsize as _, ParseFloatError as _, ParseIntError as _, Saturating as _, TryFromIntError as _, Wrapping as _};
+use super::facade::num::FpCategory::{Infinite as _, Nan as _, Normal as _, Subnormal as _, Zero as _};
+use super::facade::num::IntErrorKind::{Empty as _, InvalidDigit as _, NegOverflow as _, PosOverflow as _, Zero as _};
+use super::facade::ops::{Bound as _, ControlFlow as _, Range as _, RangeFrom as _, RangeFull as _, RangeInclusive as _, RangeTo as _,
+    RangeToInclusive as _};
+use super::facade::ops::Bound::{Excluded as _, Included as _, Unbounded as _};
+use super::facade::ops::ControlFlow::{Break as _, Continue as _};
+use super::facade::option::{IntoIter as _, Iter as _, IterMut as _, Option as _};
+use super::facade::option::Option::{None as _, Some as _};
+use super::facade::os::{fd as _, linux as _, raw as _, unix as _};
+use super::facade::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd as _, FromRawFd as _, IntoRawFd as _, OwnedFd as _, RawFd as _};
+use super::facade::os::linux::{fs as _, net as _, raw as _};
+use super::facade::os::linux::fs::{MetadataExt as _};
+use super::facade::os::linux::net::{SocketAddrExt as _, TcpStreamExt as _};
+use super::facade::os::linux::raw::{blkcnt_t as _, blksize_t as _, dev_t as _, ino_t as _, mode_t as _, nlink_t as _, off_t as _,
+    pthread_t as _, stat as _, time_t as _};
+use super::facade::os::raw::{c_char as _, c_double as _, c_float as _, c_int as _, c_long as _, c_longlong as _, c_schar as _, c_short as _,
+    c_uchar as _, c_uint as _, c_ulong as _, c_ulonglong as _, c_ushort as _, c_void as _};
+use super::facade::os::unix::{ffi as _, fs as _, io as _, net as _, prelude as _, process as _, raw as _, thread as _};
+use super::facade::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use super::facade::os::unix::fs::{DirBuilderExt as _, DirEntryExt as _, FileExt as _, FileTypeExt as _, MetadataExt as _,
+    OpenOptionsExt as _, PermissionsExt as _, chown as _, chroot as _, fchown as _, lchown as _, symlink as _};
+use super::facade::os::unix::io::{AsFd as _, AsRawFd as _, BorrowedFd as _, FromRawFd as _, IntoRawFd as _, OwnedFd as _, RawFd as _};
+use super::facade::os::unix::net::{Incoming as _, SocketAddr as _, UnixDatagram as _, UnixListener as _, UnixStream as _};
+use super::facade::os::unix::prelude::{AsFd as _, AsRawFd as _, BorrowedFd as _, CommandExt as _, DirEntryExt as _, ExitStatusExt as _,
+    FileExt as _, FileTypeExt as _, FromRawFd as _, IntoRawFd as _, JoinHandleExt as _, MetadataExt as _, OpenOptionsExt as _,
+    OsStrExt as _, OsStringExt as _, OwnedFd as _, PermissionsExt as _, RawFd as _};
+use super::facade::os::unix::process::{CommandExt as _, ExitStatusExt as _, parent_id as _};
+use super::facade::os::unix::raw::{blkcnt_t as _, blksize_t as _, dev_t as _, gid_t as _, ino_t as _, mode_t as _, nlink_t as _, off_t as _,
+    pid_t as _, pthread_t as _, time_t as _, uid_t as _};
+use super::facade::os::unix::thread::{JoinHandleExt as _, RawPthread as _};
+use super::facade::panic::{AssertUnwindSafe as _, Location as _, PanicHookInfo as _, PanicInfo as _, RefUnwindSafe as _, UnwindSafe as _,
+    catch_unwind as _, panic_any as _, resume_unwind as _, set_hook as _, take_hook as _};
+use super::facade::path::{Ancestors as _, Component as _, Components as _, Display as _, Iter as _, MAIN_SEPARATOR as _,
+    MAIN_SEPARATOR_STR as _, Path as _, PathBuf as _, Prefix as _, PrefixComponent as _, StripPrefixError as _, absolute as _,
+    is_separator as _};
+use super::facade::path::Component::{CurDir as _, Normal as _, ParentDir as _, Prefix as _, RootDir as _};
+use super::facade::path::Prefix::{DeviceNS as _, Disk as _, UNC as _, Verbatim as _, VerbatimDisk as _, VerbatimUNC as _};
+use super::facade::pin::{Pin as _, pin as _};
+use super::facade::prelude::{rust_2015 as _, rust_2018 as _, rust_2021 as _, rust_2024 as _, v1 as _};
+use super::facade::prelude::rust_2015::{AsyncFn as _, AsyncFnMut as _, AsyncFnOnce as _, Box as _, Clone as _, Copy as _, Debug as _,
+    Default as _, DoubleEndedIterator as _, Eq as _, Err as _, ExactSizeIterator as _, Extend as _, Hash as _, None as _, Ok as _,
+    Option as _, Ord as _, PartialEq as _, PartialOrd as _, Result as _, Send as _, Sized as _, Some as _, String as _, Sync as _,
+    ToOwned as _, ToString as _, Unpin as _, Vec as _, align_of as _, align_of_val as _, assert as _, assert_eq as _, assert_ne as _,
+    cfg as _, cfg_select as _, column as _, compile_error as _, concat as _, dbg as _, debug_assert as _, debug_assert_eq as _,
+    debug_assert_ne as _, derive as _, env as _, eprint as _, eprintln as _, file as _, format as _, format_args as _,
+    global_allocator as _, include as _, include_bytes as _, include_str as _, is_x86_feature_detected as _, line as _, matches as _,
+    module_path as _, option_env as _, panic as _, print as _, println as _, size_of as _, size_of_val as _, stringify as _, test as _,
+    thread_local as _, todo as _, r#try as _, unimplemented as _, unreachable as _, vec as _, write as _, writeln as _};
+use super::facade::prelude::rust_2015::Option::{None as _, Some as _};
+use super::facade::prelude::rust_2015::Result::{Err as _, Ok as _};
+use super::facade::prelude::rust_2018::{AsyncFn as _, AsyncFnMut as _, AsyncFnOnce as _, Box as _, Clone as _, Copy as _, Debug as _,
+    Default as _, DoubleEndedIterator as _, Eq as _, Err as _, ExactSizeIterator as _, Extend as _, Hash as _, None as _, Ok as _,
+    Option as _, Ord as _, PartialEq as _, PartialOrd as _, Result as _, Send as _, Sized as _, Some as _, String as _, Sync as _,
+    ToOwned as _, ToString as _, Unpin as _, Vec as _, align_of as _, align_of_val as _, assert as _, assert_eq as _, assert_ne as _,
+    cfg as _, cfg_select as _, column as _, compile_error as _, concat as _, dbg as _, debug_assert as _, debug_assert_eq as _,
+    debug_assert_ne as _, derive as _, env as _, eprint as _, eprintln as _, file as _, format as _, format_args as _,
+    global_allocator as _, include as _, include_bytes as _, include_str as _, is_x86_feature_detected as _, line as _, matches as _,
+    module_path as _, option_env as _, panic as _, print as _, println as _, size_of as _, size_of_val as _, stringify as _, test as _,
+    thread_local as _, todo as _, r#try as _, unimplemented as _, unreachable as _, vec as _, write as _, writeln as _};
+use super::facade::prelude::rust_2018::Option::{None as _, Some as _};
+use super::facade::prelude::rust_2018::Result::{Err as _, Ok as _};
+use super::facade::prelude::rust_2021::{AsyncFn as _, AsyncFnMut as _, AsyncFnOnce as _, Box as _, Clone as _, Copy as _, Debug as _,
+    Default as _, DoubleEndedIterator as _, Eq as _, Err as _, ExactSizeIterator as _, Extend as _, FromIterator as _, Hash as _, None as _,
+    Ok as _, Option as _, Ord as _, PartialEq as _, PartialOrd as _, Result as _, Send as _, Sized as _, Some as _, String as _, Sync as _,
+    ToOwned as _, ToString as _, Unpin as _, Vec as _, align_of as _, align_of_val as _, assert as _, assert_eq as _, assert_ne as _,
+    cfg as _, cfg_select as _, column as _, compile_error as _, concat as _, dbg as _, debug_assert as _, debug_assert_eq as _,
+    debug_assert_ne as _, derive as _, env as _, eprint as _, eprintln as _, file as _, format as _, format_args as _,
+    global_allocator as _, include as _, include_bytes as _, include_str as _, is_x86_feature_detected as _, line as _, matches as _,
+    module_path as _, option_env as _, panic as _, print as _, println as _, size_of as _, size_of_val as _, stringify as _, test as _,
+    thread_local as _, todo as _, r#try as _, unimplemented as _, unreachable as _, vec as _, write as _, writeln as _};
+use super::facade::prelude::rust_2021::Option::{None as _, Some as _};
+use super::facade::prelude::rust_2021::Result::{Err as _, Ok as _};
+use super::facade::prelude::rust_2024::{AsyncFn as _, AsyncFnMut as _, AsyncFnOnce as _, Box as _, Clone as _, Copy as _, Debug as _,
+    Default as _, DoubleEndedIterator as _, Eq as _, Err as _, ExactSizeIterator as _, Extend as _, FromIterator as _, Future as _,
+    Hash as _, IntoFuture as _, None as _, Ok as _, Option as _, Ord as _, PartialEq as _, PartialOrd as _, Result as _, Send as _,
+    Sized as _, Some as _, String as _, Sync as _, ToOwned as _, ToString as _, Unpin as _, Vec as _, align_of as _, align_of_val as _,
+    assert as _, assert_eq as _, assert_ne as _, cfg as _, cfg_select as _, column as _, compile_error as _, concat as _, dbg as _,
+    debug_assert as _, debug_assert_eq as _, debug_assert_ne as _, derive as _, env as _, eprint as _, eprintln as _, file as _,
+    format as _, format_args as _, global_allocator as _, include as _, include_bytes as _, include_str as _, is_x86_feature_detected as _,
+    line as _, matches as _, module_path as _, option_env as _, panic as _, print as _, println as _, size_of as _, size_of_val as _,
+    stringify as _, test as _, thread_local as _, todo as _, r#try as _, unimplemented as _, unreachable as _, vec as _, write as _,
+    writeln as _};
+use super::facade::prelude::rust_2024::Option::{None as _, Some as _};
+use super::facade::prelude::rust_2024::Result::{Err as _, Ok as _};
+use super::facade::prelude::v1::{AsyncFn as _, AsyncFnMut as _, AsyncFnOnce as _, Box as _, Clone as _, Copy as _, Debug as _, Default as _,
+    DoubleEndedIterator as _, Eq as _, Err as _, ExactSizeIterator as _, Extend as _, Hash as _, None as _, Ok as _, Option as _, Ord as _,
+    PartialEq as _, PartialOrd as _, Result as _, Send as _, Sized as _, Some as _, String as _, Sync as _, ToOwned as _, ToString as _,
+    Unpin as _, Vec as _, align_of as _, align_of_val as _, assert as _, assert_eq as _, assert_ne as _, cfg as _, cfg_select as _,
+    column as _, compile_error as _, concat as _, dbg as _, debug_assert as _, debug_assert_eq as _, debug_assert_ne as _, derive as _,
+    env as _, eprint as _, eprintln as _, file as _, format as _, format_args as _, global_allocator as _, include as _, include_bytes as _,
+    include_str as _, is_x86_feature_detected as _, line as _, matches as _, module_path as _, option_env as _, panic as _, print as _,
+    println as _, size_of as _, size_of_val as _, stringify as _, test as _, thread_local as _, todo as _, r#try as _, unimplemented as _,
+    unreachable as _, vec as _, write as _, writeln as _};
+use super::facade::prelude::v1::Option::{None as _, Some as _};
+use super::facade::prelude::v1::Result::{Err as _, Ok as _};
+use super::facade::primitive::{bool as _, char as _, f32 as _, f64 as _, i128 as _, i16 as _, i32 as _, i64 as _, i8 as _, isize as _,
+    str as _, u128 as _, u16 as _, u32 as _, u64 as _, u8 as _, usize as _};
+use super::facade::process::{Child as _, ChildStderr as _, ChildStdin as _, ChildStdout as _, Command as _, CommandArgs as _,
+    CommandEnvs as _, ExitCode as _, ExitStatus as _, Output as _, Stdio as _, Termination as _, abort as _, exit as _, id as _};
+use super::facade::ptr::{NonNull as _, addr_eq as _, addr_of as _, addr_of_mut as _, copy as _, copy_nonoverlapping as _, dangling as _,
+    dangling_mut as _, eq as _, fn_addr_eq as _, from_mut as _, from_ref as _, hash as _, null as _, null_mut as _, read as _,
+    read_unaligned as _, read_volatile as _, replace as _, slice_from_raw_parts as _, slice_from_raw_parts_mut as _, swap as _,
+    swap_nonoverlapping as _, with_exposed_provenance as _, with_exposed_provenance_mut as _, without_provenance as _,
+    without_provenance_mut as _, write as _, write_bytes as _, write_unaligned as _, write_volatile as _};
+use super::facade::rc::{Rc as _, Weak as _};
+use super::facade::result::{IntoIter as _, Iter as _, IterMut as _, Result as _};
+use super::facade::result::Result::{Err as _, Ok as _};
+use super::facade::slice::{ArrayWindows as _, ChunkBy as _, ChunkByMut as _, Chunks as _, ChunksExact as _, ChunksExactMut as _,
+    ChunksMut as _, EscapeAscii as _, GetDisjointMutError as _, Iter as _, IterMut as _, RChunks as _, RChunksExact as _,
+    RChunksExactMut as _, RChunksMut as _, RSplit as _, RSplitMut as _, RSplitN as _, RSplitNMut as _, Split as _, SplitInclusive as _,
+    SplitInclusiveMut as _, SplitMut as _, SplitN as _, SplitNMut as _, Windows as _, from_mut as _, from_raw_parts as _,
+    from_raw_parts_mut as _, from_ref as _};
+use super::facade::slice::GetDisjointMutError::{IndexOutOfBounds as _, OverlappingIndices as _};
+use super::facade::str::{Bytes as _, CharIndices as _, Chars as _, EncodeUtf16 as _, EscapeDebug as _, EscapeDefault as _,
+    EscapeUnicode as _, Lines as _, LinesAny as _, MatchIndices as _, Matches as _, ParseBoolError as _, RMatchIndices as _, RMatches as _,
+    RSplit as _, RSplitN as _, RSplitTerminator as _, Split as _, SplitAsciiWhitespace as _, SplitInclusive as _, SplitN as _,
+    SplitTerminator as _, SplitWhitespace as _, Utf8Chunk as _, Utf8Chunks as _, Utf8Error as _, from_boxed_utf8_unchecked as _,
+    from_utf8 as _, from_utf8_mut as _, from_utf8_unchecked as _, from_utf8_unchecked_mut as _};
+use super::facade::string::{Drain as _, FromUtf16Error as _, FromUtf8Error as _, ParseError as _, String as _, ToString as _};
+use super::facade::sync::{Arc as _, Barrier as _, BarrierWaitResult as _, Condvar as _, LazyLock as _, LockResult as _, Mutex as _,
+    MutexGuard as _, ONCE_INIT as _, Once as _, OnceLock as _, OnceState as _, PoisonError as _, RwLock as _, RwLockReadGuard as _,
+    RwLockWriteGuard as _, TryLockError as _, TryLockResult as _, WaitTimeoutResult as _, Weak as _, atomic as _, mpsc as _};
+use super::facade::sync::TryLockError::{Poisoned as _, WouldBlock as _};
+use super::facade::sync::atomic::{ATOMIC_BOOL_INIT as _, ATOMIC_ISIZE_INIT as _, ATOMIC_USIZE_INIT as _, AtomicBool as _, AtomicI16 as _,
+    AtomicI32 as _, AtomicI64 as _, AtomicI8 as _, AtomicIsize as _, AtomicPtr as _, AtomicU16 as _, AtomicU32 as _, AtomicU64 as _,
+    AtomicU8 as _, AtomicUsize as _, Ordering as _, compiler_fence as _, fence as _, spin_loop_hint as _};
+use super::facade::sync::atomic::Ordering::{AcqRel as _, Acquire as _, Relaxed as _, Release as _, SeqCst as _};
+use super::facade::sync::mpsc::{IntoIter as _, Iter as _, Receiver as _, RecvError as _, RecvTimeoutError as _, SendError as _, Sender as _,
+    SyncSender as _, TryIter as _, TryRecvError as _, TrySendError as _, channel as _, sync_channel as _};
+use super::facade::sync::mpsc::RecvTimeoutError::{Disconnected as _, Timeout as _};
+use super::facade::sync::mpsc::TryRecvError::{Disconnected as _, Empty as _};
+use super::facade::sync::mpsc::TrySendError::{Disconnected as _, Full as _};
+use super::facade::task::{Context as _, Poll as _, RawWaker as _, RawWakerVTable as _, Wake as _, Waker as _, ready as _};
+use super::facade::task::Poll::{Pending as _, Ready as _};
+use super::facade::thread::{AccessError as _, Builder as _, JoinHandle as _, LocalKey as _, Result as _, Scope as _, ScopedJoinHandle as _,
+    Thread as _, ThreadId as _, available_parallelism as _, current as _, panicking as _, park as _, park_timeout as _,
+    park_timeout_ms as _, scope as _, sleep as _, sleep_ms as _, spawn as _, yield_now as _};
+use super::facade::time::{Duration as _, Instant as _, SystemTime as _, SystemTimeError as _, TryFromFloatSecsError as _, UNIX_EPOCH as _};
+use super::facade::u128::{MAX as _, MIN as _};
+use super::facade::u16::{MAX as _, MIN as _};
+use super::facade::u32::{MAX as _, MIN as _};
+use super::facade::u64::{MAX as _, MIN as _};
+use super::facade::u8::{MAX as _, MIN as _};
+use super::facade::usize::{MAX as _, MIN as _};
+use super::facade::vec::{Drain as _, ExtractIf as _, IntoIter as _, Splice as _, Vec as _, from_elem as _};

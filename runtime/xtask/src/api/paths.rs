@@ -20,10 +20,10 @@ struct Place<'a> {
     id: String,
 }
 
-/// All paths, without `std::`; beside them what they lead to.
-pub(super) fn stable(std: &BTreeMap<String, Docs>) -> Verdict<BTreeMap<String, &'static str>> {
+/// All paths, without `std::`.
+pub(super) fn stable(std: &BTreeMap<String, Docs>) -> Verdict<BTreeSet<String>> {
     let Some((name, docs)) = std.get_key_value("std") else { return cannot("std has no documentation") };
-    let mut walk = Walk { std, found: BTreeMap::new(), open: BTreeSet::new() };
+    let mut walk = Walk { std, found: BTreeSet::new(), open: BTreeSet::new() };
     walk.children(&Place { of: name, id: docs.root.clone() }, "");
     if walk.found.len() < 1000 {
         return cannot(format!(
@@ -36,7 +36,7 @@ pub(super) fn stable(std: &BTreeMap<String, Docs>) -> Verdict<BTreeMap<String, &
 
 struct Walk<'a> {
     std: &'a BTreeMap<String, Docs>,
-    found: BTreeMap<String, &'static str>,
+    found: BTreeSet<String>,
     /// Modules on the way, so that none is walked within itself.
     open: BTreeSet<(String, String)>,
 }
@@ -89,7 +89,7 @@ impl<'a> Walk<'a> {
             let known = import["id"].as_u64().map(|id| self.std.get(place.of)?.paths.get(id.to_string()));
             if let Some(name) = import["name"].as_str().filter(|_| known.is_none_or(|entry| entry.is_some()))
             {
-                self.found.entry(format!("{prefix}{name}")).or_insert("import");
+                self.found.insert(format!("{prefix}{name}"));
             }
             return;
         };
@@ -130,7 +130,7 @@ impl<'a> Walk<'a> {
             return;
         }
         // A name can be a module and a macro.
-        self.found.entry(path.clone()).or_insert(kind);
+        self.found.insert(path.clone());
         let whole = WHOLE.contains(&path.as_str());
         if (kind == "module" || kind == "enum") && !whole {
             self.children(place, &format!("{path}::"));
@@ -192,18 +192,9 @@ mod tests {
             json!({"3": {"crate_id": 1, "path": ["core", "mem"], "kind": "module"}}),
         );
         let all = BTreeMap::from([("core".to_owned(), core), ("std".to_owned(), std)]);
-        let mut walk = Walk { std: &all, found: BTreeMap::new(), open: BTreeSet::new() };
+        let mut walk = Walk { std: &all, found: BTreeSet::new(), open: BTreeSet::new() };
         walk.children(&Place { of: "std", id: "0".to_owned() }, "");
-        let found: Vec<(&str, &str)> = walk.found.iter().map(|(path, kind)| (path.as_str(), *kind)).collect();
-        assert_eq!(
-            found,
-            [
-                ("Up", "variant"),
-                ("Way", "enum"),
-                ("Way::Up", "variant"),
-                ("mem", "module"),
-                ("mem::swap", "function")
-            ]
-        );
+        let found: Vec<&str> = walk.found.iter().map(String::as_str).collect();
+        assert_eq!(found, ["Up", "Way", "Way::Up", "mem", "mem::swap"]);
     }
 }

@@ -1,21 +1,40 @@
 //! What was found, as Rust that the tests of the facades compile.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::own::Own;
 
 /// Types for a parameter: one that may go anywhere, and one that may not.
 const GIVEN: [&str; 2] = ["u8", "*const u8"];
 
-/// One import for each path. Whoever includes the file says which facade is meant.
-pub(super) fn paths(paths: &BTreeMap<String, &'static str>) -> String {
+/// Columns of a line of imports.
+const WIDTH: usize = 140;
+
+/// An import of each path, those of one module together. Whoever includes the file says which facade is meant.
+pub(super) fn paths(paths: &BTreeSet<String>) -> String {
     let mut text = String::from(
         "//! Every stable public path of std 1.95. Made by `cargo xtask api --write`.\n\n\
          #![allow(unused_imports, deprecated, clippy::all, reason = \"that they are there is the test\")]\n\n",
     );
-    for (path, kind) in paths {
-        let path: Vec<String> = path.split("::").map(raw).collect();
-        text.push_str(&format!("use super::facade::{} as _; // {kind}\n", path.join("::")));
+    let mut modules: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for path in paths {
+        let mut names: Vec<String> = path.split("::").map(raw).collect();
+        let last = names.pop().unwrap_or_default();
+        names.insert(0, "super::facade".to_owned());
+        modules.entry(names.join("::")).or_default().push(format!("{last} as _"));
+    }
+    for (module, names) in modules {
+        let mut line = format!("use {module}::{{");
+        for name in names {
+            if line.len() + name.len() > WIDTH {
+                text.push_str(line.trim_end());
+                line = "\n    ".to_owned();
+            }
+            line.push_str(&name);
+            line.push_str(", ");
+        }
+        text.push_str(line.trim_end_matches(", "));
+        text.push_str("};\n");
     }
     text
 }
