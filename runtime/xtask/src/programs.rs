@@ -53,6 +53,12 @@ impl Programs {
         self.launched(&["-n", "2", "--transport", transport, "--no-direct"], "measure")
     }
 
+    /// The medians that `measure WORDS` prints under `names` on such nodes, for each of [`TRANSPORTS`].
+    pub(crate) fn on_both(&self, words: &[&str], names: &[&str]) -> Verdict<[Vec<f64>; 2]> {
+        let of = |transport: &str| medians(self.pages(transport).args(words), names);
+        Ok([of(TRANSPORTS[0])?, of(TRANSPORTS[1])?])
+    }
+
     /// `measure` on two nodes of a domain.
     pub(crate) fn domain(&self) -> Command {
         self.launched(&["-n", "2"], "measure")

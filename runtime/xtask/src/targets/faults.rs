@@ -1,7 +1,7 @@
 //! A page fault that another node serves, beside its parts: the kernel's and the transport's.
 
 use super::samples::{Samples, pair};
-use crate::programs::{Programs, TRANSPORTS, medians};
+use crate::programs::{Programs, TRANSPORTS};
 use crate::row::Row;
 use crate::verdict::Verdict;
 
@@ -17,11 +17,7 @@ pub(super) fn run(programs: &Programs, samples: u64, rows: &mut Vec<Row>) -> Ver
     let mut all = Samples::default();
     for turn in 0..samples {
         let parts = || Ok((programs.round_trips()?, programs.bare_faults()?));
-        let faults = || {
-            let names = FAULTS.map(|(_, name)| name);
-            let of = |transport: &str| medians(programs.pages(transport).args(["read", "write"]), &names);
-            Ok([of(TRANSPORTS[0])?, of(TRANSPORTS[1])?])
-        };
+        let faults = || programs.on_both(&["read", "write"], &FAULTS.map(|(_, name)| name));
         let ((round_trips, bare), faults) = pair(turn, parts, faults)?;
         for ((transport, round_trip), faults) in TRANSPORTS.into_iter().zip(round_trips).zip(faults) {
             all.add(format!("round trip for a page, {transport}"), round_trip.page);

@@ -2,7 +2,7 @@
 
 use super::samples::{Samples, pair};
 use crate::bench::measured;
-use crate::programs::{Programs, TRANSPORTS, medians};
+use crate::programs::{Programs, TRANSPORTS};
 use crate::row::Row;
 use crate::verdict::{Verdict, fail};
 
@@ -23,12 +23,7 @@ const STRADDLES: u64 = 3;
 pub(super) fn run(programs: &Programs, samples: u64, rows: &mut Vec<Row>) -> Verdict {
     let mut all = Samples::default();
     for turn in 0..samples {
-        let locks = || {
-            let names = LOCKS.map(|(_, name)| name);
-            let of =
-                |transport: &str| medians(programs.pages(transport).args(["handover", "alternate"]), &names);
-            Ok([of(TRANSPORTS[0])?, of(TRANSPORTS[1])?])
-        };
+        let locks = || programs.on_both(&["handover", "alternate"], &LOCKS.map(|(_, name)| name));
         let (locks, round_trips) = pair(turn, locks, || programs.round_trips())?;
         for ((transport, locks), round_trip) in TRANSPORTS.into_iter().zip(locks).zip(round_trips) {
             all.add(transport, round_trip.page);

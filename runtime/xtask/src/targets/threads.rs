@@ -2,7 +2,7 @@
 
 use super::samples::{Samples, pair};
 use crate::bench::measured;
-use crate::programs::{Programs, TRANSPORTS, median, medians};
+use crate::programs::{Programs, TRANSPORTS, median};
 use crate::row::Row;
 use crate::tree;
 use crate::verdict::{Verdict, fail, while_doing};
@@ -16,11 +16,7 @@ const MESSAGES: f64 = 4.0;
 pub(super) fn run(programs: &Programs, samples: u64, rows: &mut Vec<Row>) -> Verdict {
     let mut all = Samples::default();
     for turn in 0..samples {
-        let remote = || {
-            let of =
-                |transport: &str| medians(programs.pages(transport).args(["spawn", "call"]), &[SPAWN, CALL]);
-            Ok([of(TRANSPORTS[0])?, of(TRANSPORTS[1])?])
-        };
+        let remote = || programs.on_both(&["spawn", "call"], &[SPAWN, CALL]);
         let local = || Ok((median(programs.on_std().arg("spawn"), SPAWN)?, programs.round_trips()?));
         let (remote, (local, round_trips)) = pair(turn, remote, local)?;
         all.add("spawn and join on std", local);

@@ -1,7 +1,7 @@
 //! Bulk through the page engine, beside the same bytes over the bare transport.
 
 use super::samples::{Samples, pair};
-use crate::programs::{Programs, TRANSPORTS, medians};
+use crate::programs::{Programs, TRANSPORTS};
 use crate::row::Row;
 use crate::verdict::Verdict;
 
@@ -18,12 +18,7 @@ const SHARE: f64 = 0.7;
 pub(super) fn run(programs: &Programs, samples: u64, rows: &mut Vec<Row>) -> Verdict {
     let mut all = Samples::default();
     for turn in 0..samples {
-        let walks = || {
-            let names = WALKS.map(|(_, name)| name);
-            let of =
-                |transport: &str| medians(programs.pages(transport).args(["stream", "write_stream"]), &names);
-            Ok([of(TRANSPORTS[0])?, of(TRANSPORTS[1])?])
-        };
+        let walks = || programs.on_both(&["stream", "write_stream"], &WALKS.map(|(_, name)| name));
         let (bandwidths, walks) = pair(turn, || programs.bandwidths(), walks)?;
         for ((transport, bandwidth), walks) in TRANSPORTS.into_iter().zip(bandwidths).zip(walks) {
             all.add(format!("bandwidth, {transport}"), bandwidth);
