@@ -7,12 +7,11 @@
 #[path = "contended.rs"]
 mod contended;
 
-use std::fs::{File, read_to_string};
 use std::hint::black_box;
 use std::mem::offset_of;
-use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
+use compat_units::Block;
 use dstd::place::{self, NodeId};
 use dstd::sync::atomic::{AtomicBool, Ordering};
 use dstd::thread;
@@ -67,28 +66,17 @@ fn straddle(middle: &mut [u8], done: &AtomicBool) -> Vec<u64> {
     transfers
 }
 
-/// What the runtime of this node counts, in the memory that it shares with the launcher.
-struct Faults {
-    memory: File,
-    stats: u64,
-}
+/// What the runtime of this node counts.
+struct Faults(Block);
 
 impl Faults {
     fn of_this_node() -> Faults {
-        let maps = read_to_string("/proc/self/maps").unwrap();
-        let line = maps.lines().find(|line| line.contains("memfd:dstd-stats")).expect("a launcher counts");
-        let start = line.split('-').next().unwrap();
-        let stats = u64::from_str_radix(start, 16).unwrap();
-        Faults { memory: File::open("/proc/self/mem").unwrap(), stats }
+        Faults(Block::at(Block::address().expect("a launcher counts")).unwrap())
     }
 
     /// Touches of pages that were not here: for each one a page came.
     fn on_absent_pages(&self) -> u64 {
-        let count = |offset| {
-            let mut number = [0; 8];
-            self.memory.read_exact_at(&mut number, self.stats + offset as u64).unwrap();
-            u64::from_le_bytes(number)
-        };
+        let count = |offset| self.0.word(offset).unwrap();
         count(offset_of!(Stats, faults_read)) + count(offset_of!(Stats, faults_write))
     }
 }

@@ -1,12 +1,12 @@
 //! What this node has sent for its own threads, from the memory that it shares with the launcher.
 
-use std::fs::{File, read_to_string};
 use std::mem::offset_of;
-use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use dstd::place;
 use dstd_control::stats::{KINDS, KINDS_MAX, Sent, Stats};
+
+use crate::block::Block;
 
 /// What a thread makes its node send: for pages that it touches, for words that it waits on or wakes, for threads.
 const PAGES: [&str; 3] = ["page_request", "page_fetch", "page_invalidate"];
@@ -29,11 +29,8 @@ impl Counters {
     /// Those of now. Touches no heap between the look and the return, and none after it.
     pub(crate) fn now() -> Counters {
         let Some(at) = address() else { return Counters::default() };
-        let Ok(memory) = File::open("/proc/self/mem") else { return Counters::default() };
-        let word = |offset: usize| {
-            let mut number = [0; 8];
-            memory.read_exact_at(&mut number, at + offset as u64).map_or(0, |()| u64::from_le_bytes(number))
-        };
+        let Ok(block) = Block::at(at) else { return Counters::default() };
+        let word = |offset: usize| block.word(offset).unwrap_or(0);
         let sent = |kinds: [&str; 3]| {
             let mut messages = 0;
             for (kind, name) in KINDS.iter().enumerate().take(KINDS_MAX) {
@@ -63,9 +60,7 @@ fn address() -> Option<u64> {
     if at != 0 {
         return Some(at);
     }
-    let maps = read_to_string("/proc/self/maps").ok()?;
-    let line = maps.lines().find(|line| line.contains("memfd:dstd-stats"))?;
-    let at = u64::from_str_radix(line.split('-').next()?, 16).ok()?;
+    let at = Block::address()?;
     known.store(at, Ordering::Relaxed);
     Some(at)
 }

@@ -15,11 +15,15 @@ mod runner;
 mod unit;
 
 #[cfg(feature = "cluster")]
+mod block;
+#[cfg(feature = "cluster")]
 mod counters;
 #[cfg_attr(not(feature = "cluster"), path = "alone.rs")]
 mod nodes;
 #[cfg(feature = "cluster")]
 mod thief;
 
+#[cfg(feature = "cluster")]
+pub use block::Block;
 pub use runner::run;
 pub use unit::{Body, Panics, Unit};
