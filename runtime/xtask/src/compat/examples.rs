@@ -89,7 +89,10 @@ impl Example {
         }
         let panics = if self.panics { "#[should_panic]\n" } else { "" };
         if code.contains("fn main()") {
-            return format!("{code}\n#[test]\n{panics}fn example() {{\n    let _ = main();\n}}\n");
+            // What `main` returns counts, as it does for a program; who is to panic returns nothing.
+            let (returned, end) =
+                if self.panics { ("", ";") } else { (" -> impl std::process::Termination", "") };
+            return format!("{code}\n#[test]\n{panics}fn example(){returned} {{\n    main(){end}\n}}\n");
         }
         if code.trim_end().ends_with("(())") {
             return format!(
@@ -180,7 +183,11 @@ mod tests {
             let code = code.lines().map(str::to_owned).collect();
             Example { line: 1, panics: false, code }.source(&mut BTreeSet::new())
         };
-        assert!(source("fn main() { f() }").contains("let _ = main();"));
+        let of_main = source("fn main() { f() }");
+        assert!(
+            of_main.contains("fn example() -> impl std::process::Termination {\n    main()\n}"),
+            "{of_main}"
+        );
         assert!(source("g()?;\nOk::<(), E>(())").contains("fallible().unwrap()"));
     }
 
