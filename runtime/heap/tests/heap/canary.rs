@@ -26,7 +26,7 @@ fn a_block_is_handed_over_without_order() {
     let mut cache = Cache::of(heap);
     let block = cache.get().alloc(64, 8);
     assert!(!block.is_null());
-    let written = AtomicBool::new(false);
+    let (written, over) = (AtomicBool::new(false), AtomicBool::new(false));
     let address = Address(block);
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -34,13 +34,21 @@ fn a_block_is_handed_over_without_order() {
             // SAFETY: a live block.
             unsafe { address.0.write(1) };
             written.store(true, Ordering::Relaxed);
+            wait_for(&over);
         });
-        while !written.load(Ordering::Relaxed) {
-            thread::yield_now();
-        }
-        // SAFETY: none: wrong on purpose, for nothing orders this after the other thread's write.
+        wait_for(&written);
+        // SAFETY: none: wrong on purpose, for nothing orders this after the other thread's write. That thread still runs:
+        // its end, of which its handle tells, would order them.
         unsafe { block.write(2) };
+        over.store(true, Ordering::Relaxed);
     });
+}
+
+/// Orders nothing.
+fn wait_for(flag: &AtomicBool) {
+    while !flag.load(Ordering::Relaxed) {
+        thread::yield_now();
+    }
 }
 
 fn the_byte_behind_a_heap_is_written() {
