@@ -44,7 +44,8 @@ impl Ground {
         };
         match on(ROBBED, &unit.name, move || robbed(thief, body)) {
             Ok(Ok(ended)) => ended,
-            Ok(Err(panic)) => (Err(panic), 0),
+            // The body's own panics have been caught.
+            Ok(Err(_)) => (Ok(Err("panicked outside of its body".to_owned())), 0),
             Err(error) => (refused(error), 0),
         }
     }

@@ -28,7 +28,7 @@ pub(super) struct Own {
     pub(super) parameters: Vec<String>,
     /// std's methods, with how many closures and types each is given.
     pub(super) methods: Vec<(String, Vec<&'static str>)>,
-    /// Paths of the traits that either has.
+    /// Paths of the traits that std's has, and of the auto traits.
     pub(super) traits: BTreeSet<String>,
     /// Where ours is less, or other, than std's.
     pub(super) gaps: Vec<String>,

@@ -33,7 +33,7 @@ fn among(items: &[Item], at: usize) -> Option<Range<usize>> {
     Some(inner.unwrap_or_else(|| bytes(item)))
 }
 
-/// Methods of an inherent block may go alone; a trait's implementation lacks something without them, and goes in the next round.
+/// Methods of an inherent block may go alone; a trait's implementation that lacks something without them goes in the next round.
 fn inside<T: Spanned>(item: &T, at: usize, may_go: impl Fn(&T) -> bool) -> Option<Range<usize>> {
     let range = bytes(item);
     (range.contains(&at) && may_go(item)).then_some(range)

@@ -71,7 +71,9 @@ pub(crate) fn run(arguments: &Arguments, rows: &mut Vec<Row>) -> Verdict {
         let sources = package.into_sources();
         results.add_control(suite, &control);
         for &facade in &order.facades {
-            let program = Package::new(suite.name, facade, sources.clone())?.build()?;
+            let mut package = Package::new(suite.name, facade, sources.clone())?;
+            let program = package.build()?;
+            results.add_lost(suite, facade, package.lost());
             for &nodes in &order.nodes {
                 let place = Where { facade, nodes };
                 let outcomes = on_nodes(suite, place, &bin, &program, &control)?;
@@ -115,6 +117,9 @@ impl Order {
     /// Holds the results against what is written down, or writes them down.
     fn judge(&self, version: &str, results: &Results) -> Verdict {
         let mut wrong = gaps::unlisted(results)?;
+        if !self.sample && self.facades.len() == 2 && self.nodes.len() == 2 {
+            wrong.extend(gaps::stale(results)?);
+        }
         let version = if self.sample { format!("{version}-sample") } else { version.to_owned() };
         if self.write {
             expected::write(&version, &results.control)?;
@@ -129,6 +134,7 @@ impl Order {
             }
             wrong.extend(table.differences(results));
         }
+        wrong.extend(results.lost.iter().cloned());
         if wrong.is_empty() { Ok(()) } else { fail(wrong.join("\n")) }
     }
 }
@@ -173,5 +179,8 @@ fn on_nodes(
 /// The names of a program's units.
 fn list(program: &Path) -> Verdict<Vec<String>> {
     let output = Command::new(program).arg("--list").output().map_err(while_doing(program.display()))?;
+    if !output.status.success() || output.stdout.is_empty() {
+        return cannot(format!("{} --list names no unit ({})", program.display(), output.status));
+    }
     Ok(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
 }

@@ -67,6 +67,23 @@ impl Package {
         Sources { files, features: self.features }
     }
 
+    /// What was taken out that holds no unit, so that nobody would miss it.
+    pub(crate) fn lost(&self) -> Vec<String> {
+        let mut lost = Vec::new();
+        for (name, source) in &self.files {
+            for cut in &source.cut {
+                let item = &source.text[cut.clone()];
+                // A method alone is no file, and no unit.
+                if cuts::tests(item).map_or(true, |units| units.is_empty()) {
+                    let code =
+                        item.lines().map(str::trim).find(|line| !line.starts_with("//") && !line.is_empty());
+                    lost.push(format!("{}: {}", name.display(), code.unwrap_or_default()));
+                }
+            }
+        }
+        lost
+    }
+
     /// Builds it; the program, which lacks the items that do not compile.
     pub(crate) fn build(&mut self) -> Verdict<PathBuf> {
         self.write_manifest()?;

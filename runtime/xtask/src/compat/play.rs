@@ -62,7 +62,8 @@ impl Stage {
     }
 
     /// Runs `names`, which the program of `command` has. One run does for all of them unless units hang or take it down:
-    /// those are charged alone, and another run goes on with the rest.
+    /// those are charged alone, and another run goes on with the rest. A run that ends badly between two units, or after
+    /// all of them, is charged to the last one that ran.
     pub(crate) fn play(
         &self,
         command: impl Fn() -> Command,
@@ -83,15 +84,16 @@ impl Stage {
             command.arg("--units").arg(&units).arg("--results").arg(&results);
             command.args(steal.then_some("--steal"));
             let (end, text) = self.run(&mut command, &results, &log)?;
-            let (ended, begun) = read(&text);
+            let Read { ended, last, open } = read(&text);
             let before = rest.len();
             outcomes.extend(ended);
-            if let Some(begun) = begun {
+            // Nobody else can have been the cause: after its end a unit may still have threads.
+            if let Some(last) = last.filter(|_| open || !matches!(end, End::Code(0))) {
                 let outcome = match end {
                     End::Late => Outcome::Hung,
                     End::Code(code) => Outcome::Died(format!("code {code}, {}", last_words(&log))),
                 };
-                outcomes.insert(begun, outcome);
+                outcomes.insert(last, outcome);
             }
             rest.retain(|name| !outcomes.contains_key(name));
             if rest.len() == before {
@@ -127,25 +129,34 @@ enum End {
     Late,
 }
 
-/// How units ended, and the one that has begun and not ended.
-fn read(results: &str) -> (BTreeMap<String, Outcome>, Option<String>) {
-    let (mut ended, mut begun) = (BTreeMap::new(), None);
+/// What a run has noted.
+#[derive(Default)]
+struct Read {
+    ended: BTreeMap<String, Outcome>,
+    /// The unit that began last.
+    last: Option<String>,
+    /// Whether that one has not ended.
+    open: bool,
+}
+
+fn read(results: &str) -> Read {
+    let mut read = Read::default();
     for line in results.lines() {
         let fields: Vec<&str> = line.splitn(4, '\t').collect();
         match fields[..] {
-            ["begin", name] => begun = Some(name.to_owned()),
+            ["begin", name] => (read.last, read.open) = (Some(name.to_owned()), true),
             ["passed", name, network] => {
-                ended.insert(name.to_owned(), Outcome::Passed(network.parse().unwrap_or(0)));
-                begun = None;
+                read.ended.insert(name.to_owned(), Outcome::Passed(network.parse().unwrap_or(0)));
+                read.open = false;
             }
             ["failed", name, _, cause] => {
-                ended.insert(name.to_owned(), Outcome::Failed(cause.to_owned()));
-                begun = None;
+                read.ended.insert(name.to_owned(), Outcome::Failed(cause.to_owned()));
+                read.open = false;
             }
             _ => {}
         }
     }
-    (ended, begun)
+    read
 }
 
 /// The last line that says something.
@@ -166,6 +177,7 @@ mod tests {
         case $name in
             dies) echo bye; exit 3 ;;
             hangs) sleep 3600 ;;
+            later) printf 'passed\t%s\t2\n' "$name" >> "$4"; exit 4 ;;
             *) printf 'passed\t%s\t2\n' "$name" >> "$4" ;;
         esac
     done < "$2""#;
@@ -179,20 +191,21 @@ mod tests {
             command.args(["-c", PROGRAM, "sh"]);
             command
         };
-        let names = ["a", "hangs", "b", "dies", "c"].map(str::to_owned);
+        let names = ["a", "hangs", "b", "dies", "c", "later"].map(str::to_owned);
         let outcomes = stage.play(command, &names, false).expect("there is a shell");
         fs::remove_dir_all(&stage.directory).expect("it is ours");
         let of = |name: &str| outcomes.get(name).expect("all have ended").clone();
         assert_eq!(["a", "b", "c"].map(of), [const { Outcome::Passed(2) }; 3]);
         assert_eq!(of("hangs"), Outcome::Hung);
         assert_eq!(of("dies"), Outcome::Died("code 3, bye".to_owned()));
+        assert_eq!(of("later"), Outcome::Died("code 4, without a word".to_owned()));
     }
 
     #[test]
     fn results_are_read_up_to_where_a_run_stopped() {
         let text = "begin\ta::b\npassed\ta::b\t3\nbegin\tc\nfailed\tc\t0\tpanicked:\ta tab\nbegin\td\n";
-        let (ended, begun) = read(text);
-        assert_eq!(begun.as_deref(), Some("d"));
+        let Read { ended, last, open } = read(text);
+        assert_eq!((last.as_deref(), open), (Some("d"), true));
         assert_eq!(ended.get("a::b"), Some(&Outcome::Passed(3)));
         assert_eq!(ended.get("c"), Some(&Outcome::Failed("panicked:\ta tab".to_owned())));
         assert_eq!(ended.len(), 2);

@@ -42,6 +42,8 @@ pub(crate) struct Results {
     pub(crate) counts: BTreeMap<(Key, Where), Count>,
     /// Units of the control that a facade fails: name, where, why.
     pub(crate) failures: Vec<(String, Where, String)>,
+    /// What does not compile and is no unit.
+    pub(crate) lost: Vec<String>,
     shares: BTreeMap<(Group, Where), Share>,
 }
 
@@ -51,6 +53,13 @@ impl Results {
         for name in names {
             *self.control.entry(key(suite, name)).or_default() += 1;
         }
+    }
+
+    /// Adds what does not compile against a facade and is no unit: others may mean something else without it.
+    pub(crate) fn add_lost(&mut self, suite: &Suite, facade: Facade, lost: Vec<String>) {
+        let name =
+            |what| format!("{}, {}: does not compile and is no unit: {what}", suite.name, facade.name());
+        self.lost.extend(lost.into_iter().map(name));
     }
 
     /// Adds how the units of the control ended on a facade, and tells it.

@@ -52,7 +52,11 @@ fn find(tokens: TokenStream, places: &mut Vec<std::ops::Range<usize>>) {
 /// Whether a `::` after these tokens continues a path (and does not begin one from the crates).
 fn path_before(tokens: &[TokenTree]) -> bool {
     let arrow = matches!(tokens, [.., TokenTree::Punct(dash), TokenTree::Punct(_)] if dash.as_char() == '-');
+    // `&'a ::std::..`
+    let lifetime =
+        matches!(tokens, [.., TokenTree::Punct(quote), TokenTree::Ident(_)] if quote.as_char() == '\'');
     match tokens.last() {
+        Some(TokenTree::Ident(_)) if lifetime => false,
         Some(TokenTree::Ident(ident)) => !BEFORE_PATHS.iter().any(|word| ident == word),
         Some(TokenTree::Punct(punct)) => punct.as_char() == '>' && !arrow,
         Some(TokenTree::Group(_) | TokenTree::Literal(_)) | None => false,
@@ -79,6 +83,10 @@ mod tests {
         assert_eq!(
             to_dstd("macro_rules! m { () => { std::panic!() } }").expect("it is Rust"),
             "macro_rules! m { () => { dstd::panic!() } }"
+        );
+        assert_eq!(
+            to_dstd("fn f<'a>(x: &'a ::std::thread::Thread) {}").expect("it is Rust"),
+            "fn f<'a>(x: &'a ::dstd::thread::Thread) {}"
         );
     }
 }
