@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `DSTD_RANK`, `DSTD_SIZE`, ... | launcher | membership, see `dstd_control::env` |
 //! | `DSTD_PLACEMENT` | `--placement` | where `spawn` puts a thread |
+//! | `DSTD_SPREAD` | `--spread` | whether threads that std starts are placed like those |
 //! | `DSTD_HEAP_BYTES` | `--heap` | size of this node's heap |
 //! | `DSTD_THREADS` | `--threads` | what this node adds to `available_parallelism` |
 //! | `DSTD_RESIDENCE_US` | tests | how long a page stays where a fault brought it (microseconds) |
@@ -13,7 +14,7 @@
 //! | `DSTD_COPIES` | tests | most pages of other nodes that this node keeps (at least 16) |
 
 use dstd_addr::PAGE_BYTES;
-use dstd_control::env::{Options, Placement};
+use dstd_control::env::{Options, Placement, Spread};
 use dstd_control::stats::FaultService;
 
 /// How long a page that a fault brought in stays, unless told otherwise.
@@ -30,6 +31,7 @@ const AHEAD_PAGES: u16 = 256;
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) placement: Placement,
+    pub(crate) spread: Spread,
     pub(crate) private_statics: bool,
     /// Whether it is remembered from where memory was allocated.
     pub(crate) hot_pages: bool,
@@ -65,6 +67,7 @@ impl Config {
         };
         Ok(Config {
             placement: options.placement,
+            spread: options.spread,
             private_statics: options.private_statics,
             hot_pages: options.hot_pages,
             direct: !options.no_direct,

@@ -92,8 +92,8 @@ impl FusedIterator for Nodes {}
 
 /// Runs `f` here; threads that the calling thread spawns meanwhile start on `node`.
 ///
-/// It holds for [`thread::spawn`](crate::thread::spawn), for builders and for scopes, not for the threads
-/// of those threads. The innermost `on` counts; it ends with `f`, also if `f` panics.
+/// It holds for [`thread::spawn`](crate::thread::spawn), for builders and for scopes, and with `--spread all` for
+/// threads that other crates start through std; not for the threads of those threads. The innermost `on` counts; it ends with `f`, also if `f` panics.
 ///
 /// # Network
 /// 0.
@@ -191,6 +191,18 @@ where
 pub(crate) fn for_spawn() -> NodeId {
     // While thread-local variables are destroyed no `on` is active.
     SPAWNS_ON.try_with(Cell::get).ok().flatten().unwrap_or_else(ship::choose)
+}
+
+/// The node on which a thread that std starts now for somebody else starts, with `--spread all`.
+#[cfg(not(one_node))]
+pub(crate) fn for_other_spawn() -> NodeId {
+    SPAWNS_ON.try_with(Cell::get).ok().flatten().unwrap_or_else(ship::choose_untold)
+}
+
+/// Runs `f`, which starts a thread through std, on this node: where it runs has been decided.
+#[cfg(not(one_node))]
+pub(crate) fn staying<R>(f: impl FnOnce() -> R) -> R {
+    spawning(Some(here()), f)
 }
 
 /// Runs `f` with spawns directed to `node`, and restores the direction however `f` ends.

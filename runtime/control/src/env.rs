@@ -15,6 +15,7 @@
 //! | `DSTD_UNWATCHED` | `1`: nobody reads the statistics block, the node speaks for itself | `srun` and the like |
 //! | `DSTD_HEAP_BYTES` | size of a node's heap | launcher or user |
 //! | `DSTD_PLACEMENT` | where spawned threads run | launcher or user |
+//! | `DSTD_SPREAD` | which threads are placed beside those of dstd's `spawn` | launcher or user |
 //! | `DSTD_TRANSPORT` | how nodes talk | launcher or user |
 //! | `DSTD_NO_DIRECT` | `1`: nodes of one host do not map each other's memory | launcher or user |
 //! | `DSTD_THREADS` | user threads a node offers | launcher or user |
@@ -36,7 +37,7 @@ mod options;
 mod reach;
 
 pub use managed::{ALONE, Managed, is_of_a_rank};
-pub use options::{Options, Placement, Transport, UnknownName};
+pub use options::{Options, Placement, Spread, Transport, UnknownName};
 pub use reach::Reach;
 
 /// Every variable, by name.
@@ -58,6 +59,7 @@ pub mod name {
     pub const UNWATCHED: &str = "DSTD_UNWATCHED";
     pub const HEAP_BYTES: &str = "DSTD_HEAP_BYTES";
     pub const PLACEMENT: &str = "DSTD_PLACEMENT";
+    pub const SPREAD: &str = "DSTD_SPREAD";
     pub const TRANSPORT: &str = "DSTD_TRANSPORT";
     pub const NO_DIRECT: &str = "DSTD_NO_DIRECT";
     pub const THREADS: &str = "DSTD_THREADS";
@@ -77,7 +79,7 @@ const MEMBERSHIP: [&str; 8] = [
     name::CONNECT_TIMEOUT_MS,
 ];
 
-const ALL: [&str; 22] = [
+const ALL: [&str; 23] = [
     name::JOB_ID,
     name::RANK,
     name::SIZE,
@@ -94,6 +96,7 @@ const ALL: [&str; 22] = [
     name::UNWATCHED,
     name::HEAP_BYTES,
     name::PLACEMENT,
+    name::SPREAD,
     name::TRANSPORT,
     name::NO_DIRECT,
     name::THREADS,
@@ -306,6 +309,7 @@ mod tests {
             options: Options {
                 heap_bytes: Some(1 << 32),
                 placement: Placement::Remote,
+                spread: Spread::All,
                 transport: Some(Transport::Shm),
                 no_direct: true,
                 threads: Some(4),
@@ -383,6 +387,7 @@ mod tests {
             (name::HEAP_BYTES, "4G"),
             (name::HEAP_BYTES, "0"),
             (name::PLACEMENT, "anywhere"),
+            (name::SPREAD, "some"),
             (name::TRANSPORT, "rdma"),
             (name::NO_DIRECT, "yes"),
             (name::THREADS, "0"),

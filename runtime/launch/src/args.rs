@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, ValueEnum};
 use dstd_addr::{HEAP_BYTES_MAX, NODES_MAX};
-use dstd_control::env::{Options, Placement, Transport};
+use dstd_control::env::{Options, Placement, Spread, Transport};
 use dstd_control::{exit, parse_duration};
 
 use crate::everyday::Everyday;
@@ -88,6 +88,9 @@ pub(crate) struct LaunchOptions {
     /// Where spawned threads run [default: least-loaded]
     #[arg(long, value_name = "WHERE", value_parser = PossibleValuesParser::new(Placement::ALL.iter().map(|p| p.name())))]
     placement: Option<String>,
+    /// Which threads are placed beside those of dstd's spawn: all that std starts, for whichever crate, or none [default: none]
+    #[arg(long, value_name = "WHICH", value_parser = PossibleValuesParser::new(Spread::ALL.iter().map(|s| s.name())))]
+    spread: Option<String>,
     /// A variable for all nodes: VAR=VALUE, or VAR to pass on its value here
     #[arg(short = 'x', long = "env", value_name = "VAR[=VALUE]")]
     env: Vec<OsString>,
@@ -178,6 +181,7 @@ impl LaunchOptions {
         Options {
             heap_bytes: self.heap.or(told.heap_bytes),
             placement: self.placement.as_deref().and_then(|p| p.parse().ok()).unwrap_or(told.placement),
+            spread: self.spread.as_deref().and_then(|s| s.parse().ok()).unwrap_or(told.spread),
             transport: self.transport.as_deref().and_then(|t| t.parse().ok()).or(told.transport),
             no_direct: self.no_direct || told.no_direct,
             threads: self.threads.or(told.threads),
@@ -271,7 +275,7 @@ mod tests {
         assert_eq!(plain.options(Options::default()), Options::default());
 
         let all = launch(
-            "-n 4 --transport tcp --no-direct --heap 4G --threads 8 --placement remote -x A=b --env C=d=e \
+            "-n 4 --transport tcp --no-direct --heap 4G --threads 8 --placement remote --spread all -x A=b --env C=d=e \
              --chdir /tmp --on-failure abort --timeout 2m --grace 500ms --connect-timeout 1s --report-json r \
              --hot-pages --private-statics -vv prog",
         )
@@ -288,6 +292,7 @@ mod tests {
             Options {
                 heap_bytes: Some(4 << 30),
                 placement: Placement::Remote,
+                spread: Spread::All,
                 transport: Some(Transport::Tcp),
                 no_direct: true,
                 threads: Some(8),
@@ -324,7 +329,7 @@ mod tests {
             "--output colour prog",
             "--stdin 1 prog",
             "--log-dir",
-            "--spread all prog",
+            "--spread some prog",
             "--insecure prog",
             "--heap 4X prog",
             "--heap 0 prog",

@@ -1,12 +1,13 @@
 //! The end of a thread, as others hear of it: its native stack is free again.
 //!
-//! libc's functions do all the work; the pool of native stacks is told.
+//! libc's functions do all the work, at the node that has the thread; the pool of native stacks is told.
 //!
 //! *Why not safe code*: C signatures.
 
 use core::ffi::{c_int, c_void};
 
 use super::next::Next;
+use super::spread;
 use crate::context;
 use crate::locals::Slot;
 use crate::stack::on_native;
@@ -39,12 +40,40 @@ fn joined(thread: libc::pthread_t, result: c_int) -> c_int {
     result
 }
 
+/// Makes a join at the node that has the thread, if that is another, and brings the thread's value here.
+///
+/// # Network
+/// 1 round trip, in the time of the join.
+fn elsewhere(
+    thread: libc::pthread_t,
+    value: *mut *mut c_void,
+    join: impl FnOnce(*mut *mut c_void) -> c_int,
+) -> Option<c_int> {
+    let at_owner = move || {
+        let mut found = core::ptr::null_mut();
+        (join(&raw mut found), found)
+    };
+    // SAFETY: the joins of this file capture numbers; the value is the program's own, as between threads of one node.
+    let (result, found) = unsafe { spread::elsewhere(thread, at_owner) }?;
+    if result == 0 && !value.is_null() {
+        // SAFETY: the caller of the join passes null or a writable place.
+        unsafe { value.write(found) };
+    }
+    Some(result)
+}
+
 /// libc's `pthread_detach`.
 ///
 /// # Safety
 /// - As libc's.
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn pthread_detach(thread: libc::pthread_t) -> c_int {
+    // SAFETY: the caller's promise.
+    let call = || unsafe { pthread_detach(thread) };
+    // SAFETY: a number.
+    if let Some(result) = unsafe { spread::elsewhere(thread, call) } {
+        return result;
+    }
     // SAFETY: libc's function of this name has this type.
     let next = unsafe { core::mem::transmute::<*mut c_void, Detach>(DETACH.get()) };
     // SAFETY: the caller's promise.
@@ -63,6 +92,10 @@ pub(crate) unsafe extern "C" fn pthread_detach(thread: libc::pthread_t) -> c_int
 /// - As libc's.
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn pthread_join(thread: libc::pthread_t, value: *mut *mut c_void) -> c_int {
+    // SAFETY: the caller's promise.
+    if let Some(result) = elsewhere(thread, value, |found| unsafe { pthread_join(thread, found) }) {
+        return result;
+    }
     // SAFETY: libc's function of this name has this type.
     let next = unsafe { core::mem::transmute::<*mut c_void, Join>(JOIN.get()) };
     // SAFETY: the caller's promise.
@@ -78,10 +111,19 @@ pub(crate) unsafe extern "C" fn pthread_tryjoin_np(
     thread: libc::pthread_t,
     value: *mut *mut c_void,
 ) -> c_int {
+    // SAFETY: the caller's promise.
+    if let Some(result) = elsewhere(thread, value, |found| unsafe { pthread_tryjoin_np(thread, found) }) {
+        return result;
+    }
     // SAFETY: libc's function of this name has this type.
     let next = unsafe { core::mem::transmute::<*mut c_void, Join>(TRY_JOIN.get()) };
     // SAFETY: the caller's promise.
     joined(thread, unsafe { next(thread, value) })
+}
+
+/// Where a time lies that may not be given.
+fn at(time: &Option<libc::timespec>) -> *const libc::timespec {
+    time.as_ref().map_or(core::ptr::null(), core::ptr::from_ref)
 }
 
 /// libc's `pthread_timedjoin_np`.
@@ -94,6 +136,13 @@ pub(crate) unsafe extern "C" fn pthread_timedjoin_np(
     value: *mut *mut c_void,
     until: *const libc::timespec,
 ) -> c_int {
+    // SAFETY: null, or a time of the caller's.
+    let copy = unsafe { until.as_ref() }.copied();
+    // SAFETY: the caller's promise.
+    let join = |found| unsafe { pthread_timedjoin_np(thread, found, at(&copy)) };
+    if let Some(result) = elsewhere(thread, value, join) {
+        return result;
+    }
     // SAFETY: libc's function of this name has this type.
     let next = unsafe { core::mem::transmute::<*mut c_void, TimedJoin>(TIMED_JOIN.get()) };
     // SAFETY: the caller's promise.
@@ -111,6 +160,13 @@ pub(crate) unsafe extern "C" fn pthread_clockjoin_np(
     clock: libc::clockid_t,
     until: *const libc::timespec,
 ) -> c_int {
+    // SAFETY: null, or a time of the caller's.
+    let copy = unsafe { until.as_ref() }.copied();
+    // SAFETY: the caller's promise.
+    let join = |found| unsafe { pthread_clockjoin_np(thread, found, clock, at(&copy)) };
+    if let Some(result) = elsewhere(thread, value, join) {
+        return result;
+    }
     // SAFETY: libc's function of this name has this type.
     let next = unsafe { core::mem::transmute::<*mut c_void, ClockJoin>(CLOCK_JOIN.get()) };
     // SAFETY: the caller's promise.

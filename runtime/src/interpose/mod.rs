@@ -11,9 +11,12 @@ mod fork_like;
 mod futex;
 mod join;
 mod next;
+mod others;
 pub(crate) mod passed;
 mod pthread;
 pub(crate) mod signal;
+mod spread;
+mod wishes;
 
 pub(crate) use exit::{at_last, exit_for, main_returned};
 pub(crate) use fork::check_fork;
@@ -36,6 +39,7 @@ pub fn keep() {
         futex::syscall as *const (),
         passed::keep(),
         signal::keep(),
+        others::keep(),
         pthread::pthread_create as *const (),
         pthread::pthread_getattr_np as *const (),
         join::pthread_detach as *const (),

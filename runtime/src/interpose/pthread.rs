@@ -10,6 +10,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 
 use super::next::{Next, look_up};
+use super::spread;
+use super::wishes::Wishes;
 use crate::fatal::{self, stop};
 use crate::locals::{self, Slot};
 use crate::stack::{UserStack, dstd_stack_enter, on_native};
@@ -26,9 +28,6 @@ fn next() -> Create {
     // SAFETY: libc's function of this name has this type.
     unsafe { core::mem::transmute::<*mut c_void, Create>(NEXT.get()) }
 }
-
-/// What a thread gets that asks for nothing (as glibc's usual limit).
-const DEFAULT_STACK_BYTES: u64 = 8 << 20;
 
 struct Begin {
     start: Start,
@@ -49,14 +48,20 @@ pub(crate) unsafe extern "C" fn pthread_create(
     argument: *mut c_void,
 ) -> c_int {
     if alloc::in_runtime() || context::cluster().is_none() {
-        if !alloc::in_runtime() {
+        if alloc::in_runtime() {
+            spread::learn(start);
+        } else {
             count_thread();
         }
         // SAFETY: the caller's promise.
         return unsafe { next()(thread, attributes, start, argument) };
     }
-    let (bytes, detached) = wishes(attributes);
-    let result = on_native(|| create(bytes, detached, start, argument));
+    let wishes = Wishes::of(attributes);
+    let result = match spread::choose(start, &wishes) {
+        node if node == context::me() => on_native(|| create(&wishes, start, argument)),
+        // SAFETY: the caller's promise.
+        node => unsafe { spread::start(node, wishes, start, argument) },
+    };
     match result {
         Ok(made) => {
             // SAFETY: the caller passes a writable place; it is user memory, written without locks.
@@ -76,7 +81,7 @@ pub(crate) fn start_user_thread(
     start: Start,
     argument: *mut c_void,
 ) -> Result<libc::pthread_t, c_int> {
-    create(bytes, false, start, argument)
+    create(&Wishes { bytes, ..Wishes::NONE }, start, argument)
 }
 
 fn count_thread() {
@@ -85,26 +90,12 @@ fn count_thread() {
     }
 }
 
-/// The stack size and detach state in `attributes`.
-fn wishes(attributes: *const libc::pthread_attr_t) -> (u64, bool) {
-    if attributes.is_null() {
-        return (DEFAULT_STACK_BYTES, false);
-    }
-    let mut bytes = 0;
-    // SAFETY: the caller of `pthread_create` passes valid attributes.
-    let known = unsafe { libc::pthread_attr_getstacksize(attributes, &raw mut bytes) } == 0;
-    let mut state = 0;
-    // SAFETY: as above.
-    unsafe { pthread_attr_getdetachstate(attributes, &raw mut state) };
-    let bytes = if known && bytes != 0 { bytes as u64 } else { DEFAULT_STACK_BYTES };
-    (bytes, state == libc::PTHREAD_CREATE_DETACHED)
-}
-
-unsafe extern "C" {
-    fn pthread_attr_getdetachstate(attributes: *const libc::pthread_attr_t, state: *mut c_int) -> c_int;
-}
-
-fn create(bytes: u64, detached: bool, start: Start, argument: *mut c_void) -> Result<libc::pthread_t, c_int> {
+/// Starts a user thread of this node. Runtime code.
+///
+/// # Errors
+/// The error number.
+pub(super) fn create(wishes: &Wishes, start: Start, argument: *mut c_void) -> Result<libc::pthread_t, c_int> {
+    let Wishes { bytes, detached, .. } = *wishes;
     let stack = UserStack::take(bytes).ok_or(libc::EAGAIN)?;
     let Some(slot) = Slot::take() else {
         stack.give_back();
@@ -232,7 +223,8 @@ type GetAttributes = unsafe extern "C" fn(libc::pthread_t, *mut libc::pthread_at
 
 static NEXT_GETATTR: Next = Next::new(c"pthread_getattr_np");
 
-/// libc's `pthread_getattr_np`: the stack of the running user thread is the one in the partition.
+/// libc's `pthread_getattr_np`: the stack of the running user thread is the one in the partition. What a thread of
+/// another node has is not known here, and libc could not free it: `ESRCH`.
 ///
 /// # Safety
 /// - As libc's.
@@ -243,6 +235,9 @@ pub(crate) unsafe extern "C" fn pthread_getattr_np(
 ) -> c_int {
     // SAFETY: libc's function of this name has this type.
     let next = unsafe { core::mem::transmute::<*mut c_void, GetAttributes>(NEXT_GETATTR.get()) };
+    if spread::owner(thread).is_some() {
+        return libc::ESRCH;
+    }
     // libc asks the kernel with allocations of its own.
     // SAFETY: the caller's promise.
     let error = on_native(|| unsafe { next(thread, attributes) });

@@ -17,6 +17,7 @@ use super::{Job, Op};
 use crate::alloc;
 use crate::interpose;
 use crate::node::{ShipState, Shipped};
+use crate::place;
 use crate::raw;
 use crate::stack::on_native;
 use crate::wait::Wait;
@@ -75,7 +76,7 @@ pub(super) fn give(work: Work) {
     let Err(work) = hand_over(work) else { return };
     let _user = alloc::leave();
     let thread = std::thread::Builder::new().name("dstd-call".to_owned());
-    if let Err(error) = thread.spawn(move || pool_thread(work)) {
+    if let Err(error) = place::staying(|| thread.spawn(move || pool_thread(work))) {
         crate::fatal::stop!(crate::fatal::INTERNAL, "cannot start a pool thread: {error}");
     }
 }

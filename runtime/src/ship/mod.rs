@@ -28,7 +28,7 @@ pub(crate) use call::{Work, call, hand_over};
 pub(crate) use environment::change as change_environment;
 pub(crate) use job::Job;
 pub(crate) use op::{Op, Task};
-pub(crate) use placement::{choose, here, nodes, parallelism};
+pub(crate) use placement::{choose, choose_untold, here, nodes, parallelism};
 pub(crate) use placement::{set_parallelism, thread_ended, thread_started};
 pub(crate) use remote::{Remote, spawn};
 pub(crate) use service::give as give_call;

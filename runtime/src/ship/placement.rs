@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use dstd_addr::{NODES_MAX, NodeId};
 use dstd_control::env::Placement;
 
-use crate::context;
+use crate::context::{self, Context};
 
 /// Threads that have not ended: here, all; on other nodes, those that this node has started.
 static LOAD: [AtomicU32; NODES_MAX as usize] = [const { AtomicU32::new(0) }; NODES_MAX as usize];
@@ -52,9 +52,23 @@ pub(crate) fn thread_ended(node: NodeId) {
 /// The node for the next thread, by `--placement`.
 pub(crate) fn choose() -> NodeId {
     let Some(context) = context::cluster() else { return NodeId::ZERO };
+    by(context, context.config.placement)
+}
+
+/// The same, for a thread of whose end this node does not hear: it cannot be counted, so the nodes take turns where
+/// the least loaded is asked for.
+pub(crate) fn choose_untold() -> NodeId {
+    let Some(context) = context::cluster() else { return NodeId::ZERO };
+    match context.config.placement {
+        Placement::LeastLoaded => by(context, Placement::RoundRobin),
+        told => by(context, told),
+    }
+}
+
+fn by(context: &Context, placement: Placement) -> NodeId {
     let (me, nodes) = (context.me.0, context.layout.nodes());
     let turn = || TURN.fetch_add(1, Ordering::Relaxed);
-    match context.config.placement {
+    match placement {
         Placement::Local => context.me,
         Placement::RoundRobin => NodeId((u32::from(me) + 1 + turn() % u32::from(nodes)) as u16 % nodes),
         Placement::Remote => NodeId((u32::from(me) + 1 + turn() % u32::from(nodes - 1)) as u16 % nodes),

@@ -16,7 +16,7 @@ use super::{Job, Op, Task, call, environment, service, thread_ended, wire};
 use crate::fatal::{self, stop};
 use crate::node::{Request, Shipped};
 use crate::stack::on_native;
-use crate::{alloc, boot, context, keeper, record};
+use crate::{alloc, boot, context, keeper, place, record};
 
 /// The signal mask with which the process started: that of every user thread.
 static SIGNALS: OnceLock<libc::sigset_t> = OnceLock::new();
@@ -125,10 +125,12 @@ fn spawn(arrived: Arrived, handles: &mut HashMap<u64, Thread>) {
         if let Some(size) = job.stack_size {
             builder = builder.stack_size(size);
         }
-        builder.spawn(move || {
-            restore_signals();
-            let finished = arrived.run();
-            on_native(|| at_thread_end(finished));
+        place::staying(|| {
+            builder.spawn(move || {
+                restore_signals();
+                let finished = arrived.run();
+                on_native(|| at_thread_end(finished));
+            })
         })
     };
     match spawned {

@@ -13,6 +13,7 @@
 //! expresses here.
 
 use super::slot::{Slot, job};
+use crate::place;
 use crate::ship::{self, Remote};
 use dstd_addr::NodeId;
 use std::io;
@@ -57,7 +58,7 @@ where
             builder = builder.stack_size(bytes);
         }
         // SAFETY: the caller promises that the borrows of `f` and its result outlive the thread.
-        let handle = unsafe { builder.spawn_unchecked(f) }?;
+        let handle = place::staying(|| unsafe { builder.spawn_unchecked(f) })?;
         return Ok(Running::new(Handle::Local(handle)));
     }
     assert!(
@@ -101,7 +102,7 @@ where
 ///
 /// # Safety
 /// `f` and its result may be moved to another thread.
-unsafe fn at<R>(node: NodeId, f: impl FnOnce() -> R) -> R {
+pub(crate) unsafe fn at<R>(node: NodeId, f: impl FnOnce() -> R) -> R {
     if node == ship::here() {
         return f();
     }

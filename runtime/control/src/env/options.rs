@@ -73,6 +73,18 @@ named!(
     Remote = "remote"
 );
 
+/// Which threads are placed over the nodes, beside those that dstd's own `spawn` starts.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Spread {
+    /// None: a thread that std starts runs on the node that starts it.
+    #[default]
+    None,
+    /// All that std starts, for whichever crate.
+    All,
+}
+
+named!(Spread, "none or all", None = "none", All = "all");
+
 /// How nodes talk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Transport {
@@ -98,6 +110,8 @@ pub struct Options {
     pub heap_bytes: Option<u64>,
     /// Where spawned threads run.
     pub placement: Placement,
+    /// Which other threads are placed like those.
+    pub spread: Spread,
     /// How nodes talk; `None`: as the launcher thinks [best](Transport::best).
     pub transport: Option<Transport>,
     /// Nodes of one host do not map each other's memory.
@@ -141,6 +155,7 @@ impl Options {
                 t.parse().ok()
             })?
             .unwrap_or_default(),
+            spread: get(lookup, name::SPREAD, "none or all", |t| t.parse().ok())?.unwrap_or_default(),
             transport: get(lookup, name::TRANSPORT, "tcp or shm", |t| t.parse().ok())?,
             no_direct: flag(name::NO_DIRECT)?,
             threads: get(lookup, name::THREADS, positive, |t| t.parse().ok().filter(|&n| n > 0))?,
@@ -155,6 +170,7 @@ impl Options {
         let flag = |on: bool| if on { "1" } else { "0" }.to_owned();
         let mut vars = vec![
             (name::PLACEMENT, self.placement.to_string()),
+            (name::SPREAD, self.spread.to_string()),
             (name::NO_DIRECT, flag(self.no_direct)),
             (name::PRIVATE_STATICS, flag(self.private_statics)),
             (name::HOT_PAGES, flag(self.hot_pages)),

@@ -7,6 +7,7 @@ use libc::{clockid_t, size_t, timespec};
 
 use super::super::fd::fail;
 use super::super::next::Next;
+use super::super::spread;
 use super::touch::touch;
 use super::{is_global, is_needed};
 use crate::alloc;
@@ -107,6 +108,12 @@ unsafe extern "C" fn pthread_setname_np(thread: libc::pthread_t, name: *const c_
     static NEXT: Next = Next::new(c"pthread_setname_np");
     // SAFETY: libc's function of this name has this type.
     let next = unsafe { core::mem::transmute::<*mut c_void, Function>(NEXT.get()) };
+    // SAFETY: the caller's promise.
+    let call = || unsafe { pthread_setname_np(thread, name) };
+    // SAFETY: a number, and an address in user memory or among the program's constants.
+    if let Some(result) = unsafe { spread::elsewhere(thread, call) } {
+        return result;
+    }
     if !is_needed() {
         // SAFETY: the caller's.
         return unsafe { next(thread, name) };
