@@ -11,8 +11,8 @@ use std::thread::{Result, Thread};
 ///
 /// # Network
 /// Joining the handle of a thread of another node: 1 message after the thread has ended. A thread of this
-/// node: 0. A handle that was sent to another node is used through the node that started the thread: 1 RTT
-/// more.
+/// node: 0. A handle that was sent to another node than the thread's is joined through the node that started the
+/// thread: 1 RTT more.
 ///
 /// # Differences from std
 /// It is not the type `std::thread::JoinHandle`: a function of a crate that names that type does not accept
@@ -105,10 +105,10 @@ impl<T> fmt::Debug for JoinHandle<T> {
     }
 }
 
-const NOT_HERE: &str = "the thread was started on another node, and only there has its pthread_t a meaning";
+const NOT_HERE: &str = "the thread was started on another node, which alone knows its pthread_t";
 
 /// # Panics
-/// For a thread of another node: a `pthread_t` has a meaning only in its own process.
+/// For a thread that was started on another node than its spawner's.
 impl<T> JoinHandleExt for JoinHandle<T> {
     fn as_pthread_t(&self) -> RawPthread {
         self.0.std_handle().expect(NOT_HERE).as_pthread_t()

@@ -4,10 +4,9 @@
 //!
 //! *Layout*: a thread of the spawner's own node is a plain std thread; any other is a [`ship::Remote`].
 //!
-//! *Who may touch what, when*: both handles mean something only in the process that started the thread: a std
-//! handle holds a `pthread_t`, a remote one a place in the runtime's private heap (HEAP-1). But the thread of
-//! either may be joined from any node, for handles are `Send`. So a [`Running`] remembers its node, and
-//! whatever asks for the handle itself is called there.
+//! *Who may touch what, when*: std's handle may be used on every node, since joins find the node of a `pthread_t`
+//! (`interpose/join.rs`). A remote one holds a place in the private heap of the node that started the thread (HEAP-1), but
+//! handles are `Send`: so it remembers that node, and whatever asks for it is called there.
 //!
 //! *Why not safe code*: scoped threads borrow; that they end in time is the scope's promise, which no type
 //! expresses here.
@@ -22,17 +21,19 @@ use std::mem::ManuallyDrop;
 use std::thread::{Result, Thread};
 
 /// A started thread; dropping it detaches the thread.
-pub(super) struct Running<T> {
-    /// The node that started the thread, where `handle` may be used.
-    node: NodeId,
-    handle: ManuallyDrop<Handle<T>>,
+pub(super) enum Running<T> {
+    /// A thread of the node that started it.
+    Std(std::thread::JoinHandle<T>),
+    /// A thread that was shipped.
+    Remote(RemoteThread<T>),
 }
 
-enum Handle<T> {
-    /// A thread of the node that started it.
-    Local(std::thread::JoinHandle<T>),
-    /// A thread that was shipped.
-    Remote(Remote, PhantomData<T>),
+/// A thread that was shipped, wherever its handle is now.
+pub(super) struct RemoteThread<T> {
+    /// The node that started the thread, where `thread` may be used.
+    starter: NodeId,
+    thread: ManuallyDrop<Remote>,
+    result: PhantomData<T>,
 }
 
 /// Starts a thread that runs `f` on `node`.
@@ -59,7 +60,7 @@ where
         }
         // SAFETY: the caller promises that the borrows of `f` and its result outlive the thread.
         let handle = place::staying(|| unsafe { builder.spawn_unchecked(f) })?;
-        return Ok(Running::new(Handle::Local(handle)));
+        return Ok(Running::Std(handle));
     }
     assert!(
         !name.as_deref().is_some_and(|name| name.contains('\0')),
@@ -70,7 +71,11 @@ where
     // SAFETY: the job was made for the type in the slot; the caller promises that its borrows outlive the
     // thread.
     match unsafe { ship::spawn(node, job, closure.bytes()) } {
-        Ok(remote) => Ok(Running::new(Handle::Remote(remote, PhantomData))),
+        Ok(remote) => Ok(Running::Remote(RemoteThread {
+            starter: ship::here(),
+            thread: ManuallyDrop::new(remote),
+            result: PhantomData,
+        })),
         Err(error) => {
             // SAFETY: the closure was not shipped, so the slot still holds it.
             drop(unsafe { closure.into_value() });
@@ -111,42 +116,33 @@ pub(crate) unsafe fn at<R>(node: NodeId, f: impl FnOnce() -> R) -> R {
 }
 
 impl<T> Running<T> {
-    fn new(handle: Handle<T>) -> Running<T> {
-        Running { node: ship::here(), handle: ManuallyDrop::new(handle) }
-    }
-
-    /// Where the handle may be used, and the handle.
-    fn into_parts(self) -> (NodeId, Handle<T>) {
-        let mut this = ManuallyDrop::new(self);
-        // SAFETY: `this` is never dropped, so the handle is taken once.
-        let handle = unsafe { ManuallyDrop::take(&mut this.handle) };
-        (this.node, handle)
-    }
-
     /// Waits for the thread and its thread-local destructors, and returns its outcome.
     pub(super) fn join(self) -> Result<T> {
-        let (node, handle) = self.into_parts();
-        // SAFETY: both handles are `Send`; the result was, when the thread was started.
-        unsafe { at(node, move || handle.join()) }
+        match self {
+            Running::Std(thread) => thread.join(),
+            Running::Remote(thread) => thread.join(),
+        }
     }
 
     /// Whether the closure has returned.
     pub(super) fn is_finished(&self) -> bool {
-        let handle = &*self.handle;
-        let is_finished = || match handle {
-            Handle::Local(thread) => thread.is_finished(),
-            Handle::Remote(thread, _) => thread.is_finished(),
-        };
-        // SAFETY: both handles are `Sync`, and a truth value is `Send`.
-        unsafe { at(self.node, is_finished) }
+        match self {
+            Running::Std(thread) => thread.is_finished(),
+            // SAFETY: a remote thread is `Sync`, and a truth value is `Send`.
+            Running::Remote(RemoteThread { starter, thread, .. }) => unsafe {
+                at(*starter, || thread.is_finished())
+            },
+        }
     }
 
     /// The handle that `thread::current()` yields on that thread.
     pub(super) fn thread(&self) -> &Thread {
-        match &*self.handle {
-            Handle::Local(thread) => thread.thread(),
-            // SAFETY: a remote handle is `Sync`, as is the std handle in it, which the call only lends.
-            Handle::Remote(thread, _) => unsafe { at(self.node, || thread.thread()) },
+        match self {
+            Running::Std(thread) => thread.thread(),
+            // SAFETY: a remote thread is `Sync`, as is the std handle in it, which the call only lends.
+            Running::Remote(RemoteThread { starter, thread, .. }) => unsafe {
+                at(*starter, || thread.thread())
+            },
         }
     }
 
@@ -155,45 +151,46 @@ impl<T> Running<T> {
         self.std_handle().is_some_and(|handle| handle.thread().id() == std::thread::current().id())
     }
 
-    /// The std handle, if the thread is one of this process.
+    /// The std handle, if the thread was not shipped.
     pub(super) fn std_handle(&self) -> Option<&std::thread::JoinHandle<T>> {
-        match &*self.handle {
-            Handle::Local(handle) if self.node == ship::here() => Some(handle),
-            _ => None,
-        }
-    }
-
-    /// The std handle, if the thread is one of this process.
-    pub(super) fn into_std_handle(self) -> Option<std::thread::JoinHandle<T>> {
-        self.std_handle()?;
-        match self.into_parts() {
-            (_, Handle::Local(handle)) => Some(handle),
-            (_, Handle::Remote(..)) => None,
-        }
-    }
-}
-
-impl<T> Drop for Running<T> {
-    fn drop(&mut self) {
-        // SAFETY: the value is being dropped, so the handle is taken once.
-        let handle = unsafe { ManuallyDrop::take(&mut self.handle) };
-        // SAFETY: both handles are `Send`; a detached thread drops its result, or this does, as its bound
-        // allows.
-        unsafe { at(self.node, move || drop(handle)) }
-    }
-}
-
-impl<T> Handle<T> {
-    fn join(self) -> Result<T> {
         match self {
-            Handle::Local(thread) => thread.join(),
-            Handle::Remote(thread, _) => {
-                let mut result = Slot::empty();
-                // SAFETY: the thread was started by a job whose result has this type.
-                unsafe { thread.join(result.bytes()) };
-                // SAFETY: the join has returned, so the result is written.
-                unsafe { result.into_value() }
-            }
+            Running::Std(thread) => Some(thread),
+            Running::Remote(_) => None,
         }
+    }
+
+    /// The std handle, if the thread was not shipped.
+    pub(super) fn into_std_handle(self) -> Option<std::thread::JoinHandle<T>> {
+        match self {
+            Running::Std(thread) => Some(thread),
+            Running::Remote(_) => None,
+        }
+    }
+}
+
+impl<T> RemoteThread<T> {
+    fn join(self) -> Result<T> {
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: `this` is never dropped, so the thread is taken once.
+        let thread = unsafe { ManuallyDrop::take(&mut this.thread) };
+        let join = move || {
+            let mut result = Slot::empty();
+            // SAFETY: the thread was started by a job whose result has this type.
+            unsafe { thread.join(result.bytes()) };
+            // SAFETY: the join has returned, so the result is written.
+            unsafe { result.into_value() }
+        };
+        // SAFETY: a remote thread is `Send`; the result was, when the thread was started.
+        unsafe { at(this.starter, join) }
+    }
+}
+
+impl<T> Drop for RemoteThread<T> {
+    fn drop(&mut self) {
+        // SAFETY: the value is being dropped, so the thread is taken once.
+        let thread = unsafe { ManuallyDrop::take(&mut self.thread) };
+        // SAFETY: a remote thread is `Send`; a detached thread drops its result, or this does, as its bound
+        // allows.
+        unsafe { at(self.starter, move || drop(thread)) }
     }
 }
