@@ -44,6 +44,8 @@ mod shipped_messages;
 mod shipped_sockets;
 mod shipped_state;
 mod signals;
+mod spread;
+mod spread_crates;
 mod stacks;
 mod statics;
 mod stops;
@@ -179,6 +181,20 @@ const SCENARIOS: &[(&str, Run)] = &[
     ("parking_lot_timeouts", foreign_locks::timeouts),
     ("rayon_at_home", foreign_pools::at_home),
     ("rayon_spread", foreign_pools::spread),
+    ("spread_joins", spread::joins),
+    ("spread_scopes", spread::scopes),
+    ("spread_detached", spread::detached),
+    ("spread_handles", spread::handles),
+    ("spread_trees", spread::trees),
+    ("spread_kept", spread::kept),
+    ("spread_counted", spread::counted),
+    ("spread_rayon", spread_crates::rayon),
+    ("spread_threadpool", spread_crates::threadpool),
+    ("spread_deque", spread_crates::deque),
+    ("spread_epochs", spread_crates::epochs),
+    ("spread_channels", spread_crates::channels),
+    ("spread_maps", spread_crates::maps),
+    ("spread_locks", spread_crates::locks),
     ("memory_returns", memory::returned),
     ("memory_reused", memory::reused),
     ("passed_memory", passed::beside_writers),

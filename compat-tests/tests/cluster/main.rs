@@ -24,6 +24,7 @@ mod refusals;
 mod report;
 mod scenarios;
 mod signals;
+mod spread;
 mod start;
 mod stops;
 mod units;

@@ -200,6 +200,22 @@ fn of_calls_on_descriptors() {
     }
 }
 
+/// A thread that std starts on another node is two messages to start and two to join; without `--spread` it is none.
+#[test]
+fn of_threads_of_std_on_another_node() {
+    let ships = |run: Run, which: &str, threads: &str| {
+        let report = report(run.option("--spread").option(which).argument(threads), 2, 0);
+        let nodes = report["nodes"].as_array().expect("a list");
+        nodes.iter().map(|node| number(&node["sent"]["ship"]["messages"])).sum::<u64>()
+    };
+    for run in [scenario, direct] {
+        for (which, each) in [("all", 4), ("none", 0)] {
+            let [few, many] = ["20", "270"].map(|threads| ships(run(2, "spread_counted"), which, threads));
+            assert_eq!(many - few, each * 250, "--spread {which}");
+        }
+    }
+}
+
 /// Two nodes write by turns, 200 times each, to counters of their own.
 #[test]
 fn of_runs_whose_counters_lie_together_and_apart() {

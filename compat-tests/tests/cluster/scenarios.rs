@@ -58,6 +58,9 @@ scenarios! {
     lent_quiet
     parking_lot_mutex parking_lot_rwlock parking_lot_condvar parking_lot_timeouts
     rayon_at_home rayon_spread
+    spread_joins spread_scopes spread_detached spread_handles spread_trees spread_kept
+    spread_counted
+    spread_rayon spread_threadpool spread_deque spread_epochs spread_channels spread_maps spread_locks
     memory_returns memory_reused
     passed_memory signal_handlers
 }
