@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::channel;
 
 use dstd_addr::{Layout, NodeId};
-use dstd_control::env::NodeEnv;
+use dstd_control::env::{NodeEnv, Spread};
 use dstd_control::rendezvous::{Controller, Files, Hello, PROTOCOL};
 use dstd_control::secret::Secret;
 use dstd_control::stats::Phase;
@@ -104,6 +104,11 @@ pub(super) fn join(environment: &NodeEnv, config: Config, program: Program) {
     start_threads(context, memory, transport).unwrap_or_else(|error| {
         give_up(&mut controller, fatal::CANNOT, &format!("cannot start the engine: {error}"))
     });
+    if context.config.spread == Spread::All && !interpose::knows_std() {
+        let text =
+            "with --spread all, std must be part of the program itself: this one has it in a shared library";
+        give_up(&mut controller, fatal::CANNOT, text);
+    }
     if let Err(error) = interpose::fd::keep_private(controller.as_fd()) {
         give_up(&mut controller, fatal::CANNOT, &format!("cannot list the descriptors: {error}"));
     }
@@ -287,7 +292,7 @@ fn start_threads(
     context::set_connections(fds.iter().map(|fd| fd.fd).collect());
     let signals = block_signals();
     let (sender, tasks) = channel();
-    ship::start_spawner(tasks, signals)?;
+    interpose::learn_from(|| ship::start_spawner(tasks, signals))?;
     keeper::start(context)?;
     alloc::set_remote_sink(|home, addrs| {
         let addrs = addrs.to_vec();

@@ -55,7 +55,10 @@ fn elsewhere(
     };
     // SAFETY: the joins of this file capture numbers; the value is the program's own, as between threads of one node.
     let (result, found) = unsafe { spread::elsewhere(thread, at_owner) }?;
-    if result == 0 && !value.is_null() {
+    if let Some(found) = found
+        && result == 0
+        && !value.is_null()
+    {
         // SAFETY: the caller of the join passes null or a writable place.
         unsafe { value.write(found) };
     }
@@ -69,9 +72,9 @@ fn elsewhere(
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn pthread_detach(thread: libc::pthread_t) -> c_int {
     // SAFETY: the caller's promise.
-    let call = || unsafe { pthread_detach(thread) };
+    let call = move || (unsafe { pthread_detach(thread) }, ());
     // SAFETY: a number.
-    if let Some(result) = unsafe { spread::elsewhere(thread, call) } {
+    if let Some((result, _)) = unsafe { spread::elsewhere(thread, call) } {
         return result;
     }
     // SAFETY: libc's function of this name has this type.
@@ -93,7 +96,7 @@ pub(crate) unsafe extern "C" fn pthread_detach(thread: libc::pthread_t) -> c_int
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn pthread_join(thread: libc::pthread_t, value: *mut *mut c_void) -> c_int {
     // SAFETY: the caller's promise.
-    if let Some(result) = elsewhere(thread, value, |found| unsafe { pthread_join(thread, found) }) {
+    if let Some(result) = elsewhere(thread, value, move |found| unsafe { pthread_join(thread, found) }) {
         return result;
     }
     // SAFETY: libc's function of this name has this type.
@@ -112,7 +115,8 @@ pub(crate) unsafe extern "C" fn pthread_tryjoin_np(
     value: *mut *mut c_void,
 ) -> c_int {
     // SAFETY: the caller's promise.
-    if let Some(result) = elsewhere(thread, value, |found| unsafe { pthread_tryjoin_np(thread, found) }) {
+    if let Some(result) = elsewhere(thread, value, move |found| unsafe { pthread_tryjoin_np(thread, found) })
+    {
         return result;
     }
     // SAFETY: libc's function of this name has this type.
@@ -139,7 +143,7 @@ pub(crate) unsafe extern "C" fn pthread_timedjoin_np(
     // SAFETY: null, or a time of the caller's.
     let copy = unsafe { until.as_ref() }.copied();
     // SAFETY: the caller's promise.
-    let join = |found| unsafe { pthread_timedjoin_np(thread, found, at(&copy)) };
+    let join = move |found| unsafe { pthread_timedjoin_np(thread, found, at(&copy)) };
     if let Some(result) = elsewhere(thread, value, join) {
         return result;
     }
@@ -163,7 +167,7 @@ pub(crate) unsafe extern "C" fn pthread_clockjoin_np(
     // SAFETY: null, or a time of the caller's.
     let copy = unsafe { until.as_ref() }.copied();
     // SAFETY: the caller's promise.
-    let join = |found| unsafe { pthread_clockjoin_np(thread, found, clock, at(&copy)) };
+    let join = move |found| unsafe { pthread_clockjoin_np(thread, found, clock, at(&copy)) };
     if let Some(result) = elsewhere(thread, value, join) {
         return result;
     }

@@ -9,6 +9,7 @@ pub(crate) mod fd;
 mod fork;
 mod fork_like;
 mod futex;
+mod inherited;
 mod join;
 mod next;
 mod others;
@@ -21,6 +22,7 @@ mod wishes;
 pub(crate) use exit::{at_last, exit_for, main_returned};
 pub(crate) use fork::check_fork;
 pub(crate) use pthread::start_user_thread;
+pub(crate) use spread::{knows_std, learn_from};
 
 /// This thread's `errno`.
 fn last_error() -> core::ffi::c_int {

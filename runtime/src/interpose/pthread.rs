@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 
 use super::next::{Next, look_up};
 use super::spread;
-use super::wishes::Wishes;
+use super::wishes::{self, Wishes};
 use crate::fatal::{self, stop};
 use crate::locals::{self, Slot};
 use crate::stack::{UserStack, dstd_stack_enter, on_native};
@@ -58,7 +58,7 @@ pub(crate) unsafe extern "C" fn pthread_create(
     }
     let wishes = Wishes::of(attributes);
     let result = match spread::choose(start, &wishes) {
-        node if node == context::me() => on_native(|| create(&wishes, start, argument)),
+        node if node == context::me() => on_native(|| create(&wishes, attributes, start, argument)),
         // SAFETY: the caller's promise.
         node => unsafe { spread::start(node, wishes, start, argument) },
     };
@@ -81,7 +81,7 @@ pub(crate) fn start_user_thread(
     start: Start,
     argument: *mut c_void,
 ) -> Result<libc::pthread_t, c_int> {
-    create(&Wishes { bytes, ..Wishes::NONE }, start, argument)
+    create(&Wishes { bytes, ..Wishes::NONE }, core::ptr::null(), start, argument)
 }
 
 fn count_thread() {
@@ -90,12 +90,18 @@ fn count_thread() {
     }
 }
 
-/// Starts a user thread of this node. Runtime code.
+/// Starts a user thread of this node; `wanted` are the attributes with the `wishes`, as far as those are of this
+/// machine. Runtime code.
 ///
 /// # Errors
 /// The error number.
-pub(super) fn create(wishes: &Wishes, start: Start, argument: *mut c_void) -> Result<libc::pthread_t, c_int> {
-    let Wishes { bytes, detached, .. } = *wishes;
+pub(super) fn create(
+    wishes: &Wishes,
+    wanted: *const libc::pthread_attr_t,
+    start: Start,
+    argument: *mut c_void,
+) -> Result<libc::pthread_t, c_int> {
+    let Wishes { bytes, detached, bound } = *wishes;
     let stack = UserStack::take(bytes).ok_or(libc::EAGAIN)?;
     let Some(slot) = Slot::take() else {
         stack.give_back();
@@ -113,12 +119,16 @@ pub(super) fn create(wishes: &Wishes, start: Start, argument: *mut c_void) -> Re
         // SAFETY: initialised above.
         unsafe { libc::pthread_attr_setdetachstate(attributes.as_mut_ptr(), libc::PTHREAD_CREATE_DETACHED) };
     }
+    let passed_on = if bound { wishes::pass_on(wanted, attributes.as_mut_ptr()) } else { Ok(()) };
     let begin = Box::into_raw(Box::new(Begin { start, argument, stack, slot }));
     let mut made = 0;
     // Counted before it runs: the next placement sees it.
     ship::thread_started(context::me());
-    // SAFETY: the attributes are initialised; `begin` is given to the new thread.
-    let error = unsafe { next()(&raw mut made, attributes.as_ptr(), run, begin.cast()) };
+    let error = match passed_on {
+        // SAFETY: the attributes are initialised; `begin` is given to the new thread.
+        Ok(()) => unsafe { next()(&raw mut made, attributes.as_ptr(), run, begin.cast()) },
+        Err(error) => error,
+    };
     // SAFETY: initialised above, used no more.
     unsafe { libc::pthread_attr_destroy(attributes.as_mut_ptr()) };
     if error == 0 {
@@ -235,7 +245,7 @@ pub(crate) unsafe extern "C" fn pthread_getattr_np(
 ) -> c_int {
     // SAFETY: libc's function of this name has this type.
     let next = unsafe { core::mem::transmute::<*mut c_void, GetAttributes>(NEXT_GETATTR.get()) };
-    if spread::owner(thread).is_some() {
+    if spread::owner(thread) != Ok(None) {
         return libc::ESRCH;
     }
     // libc asks the kernel with allocations of its own.

@@ -40,6 +40,33 @@ impl Wishes {
     }
 }
 
+/// Gives the attributes `to` what `from` asks for of this machine, but for a stack.
+///
+/// # Errors
+/// libc's number: a set of more CPUs than can be named.
+pub(super) fn pass_on(from: *const libc::pthread_attr_t, to: *mut libc::pthread_attr_t) -> Result<(), c_int> {
+    let done = |error: c_int| if error == 0 { Ok(()) } else { Err(error) };
+    if has_policy(from) {
+        let (mut policy, mut param) = (0, libc::sched_param { sched_priority: 0 });
+        // SAFETY: the caller of `pthread_create` passes valid attributes.
+        done(unsafe { libc::pthread_attr_getschedpolicy(from, &raw mut policy) })?;
+        // SAFETY: as above.
+        done(unsafe { libc::pthread_attr_getschedparam(from, &raw mut param) })?;
+        // SAFETY: initialised attributes of ours.
+        done(unsafe { libc::pthread_attr_setschedpolicy(to, policy) })?;
+        // SAFETY: as above.
+        done(unsafe { libc::pthread_attr_setschedparam(to, &raw const param) })?;
+        // SAFETY: as above.
+        done(unsafe { libc::pthread_attr_setinheritsched(to, libc::PTHREAD_EXPLICIT_SCHED) })?;
+    }
+    if names_cpus(from) {
+        let set = cpus(from)?;
+        // SAFETY: initialised attributes of ours, and as many words as a set has.
+        done(unsafe { libc::pthread_attr_setaffinity_np(to, size_of_val(&set), set.as_ptr().cast()) })?;
+    }
+    Ok(())
+}
+
 /// Whether the attributes say where the stack is: libc answers with the start of one that ends at 0 where they do not.
 fn has_stack(attributes: *const libc::pthread_attr_t) -> bool {
     let (mut start, mut bytes) = (core::ptr::null_mut(), 0);
@@ -56,14 +83,21 @@ fn has_policy(attributes: *const libc::pthread_attr_t) -> bool {
     policy != libc::PTHREAD_INHERIT_SCHED
 }
 
-/// Whether the attributes say on which CPUs the thread runs: libc answers with all that can be named where they do not.
+/// As many bits as a `cpu_set_t` has.
+type Cpus = [u64; size_of::<libc::cpu_set_t>() / size_of::<u64>()];
+
+/// Whether the attributes say on which CPUs the thread runs. A set that does not fit was given by somebody.
 fn names_cpus(attributes: *const libc::pthread_attr_t) -> bool {
-    let mut set = [0_u64; size_of::<libc::cpu_set_t>() / size_of::<u64>()];
+    cpus(attributes).map_or(true, |set| set.iter().any(|word| *word != u64::MAX))
+}
+
+/// The CPUs that the attributes name: libc answers with all that can be named where they name none.
+fn cpus(attributes: *const libc::pthread_attr_t) -> Result<Cpus, c_int> {
+    let mut set: Cpus = [0; _];
     // SAFETY: the caller of `pthread_create` passes valid attributes; the words are as large as a set, and as aligned.
     let error =
         unsafe { libc::pthread_attr_getaffinity_np(attributes, size_of_val(&set), set.as_mut_ptr().cast()) };
-    // A set that does not fit was given by somebody.
-    error != 0 || set.iter().any(|word| *word != u64::MAX)
+    if error == 0 { Ok(set) } else { Err(error) }
 }
 
 unsafe extern "C" {
@@ -110,12 +144,43 @@ mod tests {
         let policy = libc::PTHREAD_EXPLICIT_SCHED;
         // SAFETY: valid attributes.
         assert!(wishes(|attributes| unsafe { libc::pthread_attr_setinheritsched(attributes, policy) }).bound);
-        let mut one = [0_u64; size_of::<libc::cpu_set_t>() / size_of::<u64>()];
+        let mut one: Cpus = [0; _];
         one[0] = 1;
         let cpus = wishes(|attributes| {
             // SAFETY: valid attributes, and as many words as a set has.
             unsafe { libc::pthread_attr_setaffinity_np(attributes, size_of_val(&one), one.as_ptr().cast()) }
         });
         assert!(cpus.bound);
+    }
+
+    #[test]
+    fn what_is_of_one_machine_is_passed_on() {
+        let mut one: Cpus = [0; _];
+        one[0] = 1;
+        let mut kept = core::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
+        let kept = kept.as_mut_ptr();
+        // SAFETY: initialises the attributes.
+        unsafe { libc::pthread_attr_init(kept) };
+        wishes(|attributes| {
+            // SAFETY: valid attributes, and as many words as a set has.
+            unsafe { libc::pthread_attr_setaffinity_np(attributes, size_of_val(&one), one.as_ptr().cast()) };
+            // SAFETY: valid attributes.
+            unsafe { libc::pthread_attr_setinheritsched(attributes, libc::PTHREAD_EXPLICIT_SCHED) };
+            // SAFETY: as above.
+            unsafe { libc::pthread_attr_setschedpolicy(attributes, libc::SCHED_FIFO) };
+            let first = libc::sched_param { sched_priority: 7 };
+            // SAFETY: as above.
+            unsafe { libc::pthread_attr_setschedparam(attributes, &raw const first) };
+            pass_on(attributes, kept).err().unwrap_or(0)
+        });
+        let (mut policy, mut param) = (0, libc::sched_param { sched_priority: 0 });
+        // SAFETY: valid attributes.
+        unsafe { libc::pthread_attr_getschedpolicy(kept, &raw mut policy) };
+        // SAFETY: as above.
+        unsafe { libc::pthread_attr_getschedparam(kept, &raw mut param) };
+        assert_eq!((policy, param.sched_priority), (libc::SCHED_FIFO, 7));
+        assert_eq!((cpus(kept), has_policy(kept)), (Ok(one), true));
+        // SAFETY: initialised above.
+        unsafe { libc::pthread_attr_destroy(kept) };
     }
 }

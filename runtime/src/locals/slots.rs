@@ -7,7 +7,7 @@
 //! atomic, so that the engine can look at them.
 //! *Why not safe code*: guard pages, system calls.
 
-use core::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
@@ -28,6 +28,8 @@ struct Entry {
     live: AtomicU32,
     /// The kernel's number for it; 0 before it has started.
     thread: AtomicI32,
+    /// Whether it is somebody's: not in the pool.
+    taken: AtomicBool,
 }
 
 struct Pool {
@@ -47,7 +49,8 @@ const LOOKS: usize = 16;
 
 /// Untouched pages of it cost nothing.
 static ENTRIES: [Entry; (THREADS_BYTES / SLOT_BYTES_MIN) as usize] =
-    [const { Entry { live: AtomicU32::new(0), thread: AtomicI32::new(0) } }; _];
+    [const { Entry { live: AtomicU32::new(0), thread: AtomicI32::new(0), taken: AtomicBool::new(false) } };
+        _];
 
 /// How many slots fit.
 fn count() -> u64 {
@@ -69,7 +72,9 @@ impl Slot {
             Some(slot) => slot,
             None => Slot::cut()?,
         };
-        slot.entry()?.thread.store(0, Ordering::Relaxed);
+        let entry = slot.entry()?;
+        entry.thread.store(0, Ordering::Relaxed);
+        entry.taken.store(true, Ordering::Relaxed);
         Some(slot)
     }
 
@@ -132,7 +137,12 @@ impl Slot {
     }
 
     /// Its thread was joined, or never started: another one may have it. Runtime code.
+    ///
+    /// What joins a thread twice, which libc leaves undefined and does not always notice, gives it back once.
     pub(crate) fn give_back(self) {
+        if !self.entry().is_some_and(|entry| entry.taken.swap(false, Ordering::Relaxed)) {
+            return;
+        }
         let pool = || POOL.lock().unwrap_or_else(PoisonError::into_inner);
         let many = pool().free.len() >= WARM;
         if many {

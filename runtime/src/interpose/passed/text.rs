@@ -7,7 +7,6 @@ use libc::{clockid_t, size_t, timespec};
 
 use super::super::fd::fail;
 use super::super::next::Next;
-use super::super::spread;
 use super::touch::touch;
 use super::{is_global, is_needed};
 use crate::alloc;
@@ -100,30 +99,6 @@ unsafe extern "C" fn sysconf(name: c_int) -> c_long {
         unsafe { core::mem::transmute::<*mut c_void, unsafe extern "C" fn(c_int) -> c_long>(NEXT.get()) };
     // SAFETY: any number may be asked for.
     if is_needed() { on_native(|| unsafe { next(name) }) } else { unsafe { next(name) } }
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "C" fn pthread_setname_np(thread: libc::pthread_t, name: *const c_char) -> c_int {
-    type Function = unsafe extern "C" fn(libc::pthread_t, *const c_char) -> c_int;
-    static NEXT: Next = Next::new(c"pthread_setname_np");
-    // SAFETY: libc's function of this name has this type.
-    let next = unsafe { core::mem::transmute::<*mut c_void, Function>(NEXT.get()) };
-    // SAFETY: the caller's promise.
-    let call = || unsafe { pthread_setname_np(thread, name) };
-    // SAFETY: a number, and an address in user memory or among the program's constants.
-    if let Some(result) = unsafe { spread::elsewhere(thread, call) } {
-        return result;
-    }
-    if !is_needed() {
-        // SAFETY: the caller's.
-        return unsafe { next(thread, name) };
-    }
-    on_native(|| {
-        // SAFETY: a C string of the caller's.
-        let name = unsafe { CStr::from_ptr(name) }.to_owned();
-        // SAFETY: a copy of it; the thread is the caller's business.
-        unsafe { next(thread, name.as_ptr()) }
-    })
 }
 
 /// Mostly no system call at all. Where it is one, the kernel writes the time.
