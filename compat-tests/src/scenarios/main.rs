@@ -45,7 +45,9 @@ mod shipped_sockets;
 mod shipped_state;
 mod signals;
 mod spread;
+mod spread_c;
 mod spread_crates;
+mod spread_ends;
 mod stacks;
 mod statics;
 mod stops;
@@ -188,10 +190,22 @@ const SCENARIOS: &[(&str, Run)] = &[
     ("spread_trees", spread::trees),
     ("spread_kept", spread::kept),
     ("spread_counted", spread::counted),
+    ("spread_homes", spread_c::homes),
+    ("spread_scheduled_so", spread_c::scheduled_so),
+    ("spread_cancelled", spread_c::cancelled),
+    ("spread_joined_in_time", spread_c::joined_in_time),
+    ("spread_signalled", spread_c::signalled),
+    ("spread_named", spread_c::named),
+    ("spread_forked", spread_ends::forked),
+    ("spread_left", spread_ends::left),
+    ("spread_parked", spread_ends::parked),
+    ("spread_sized", spread_ends::sized),
+    ("spread_panics", spread_ends::panics),
     ("spread_rayon", spread_crates::rayon),
     ("spread_threadpool", spread_crates::threadpool),
     ("spread_deque", spread_crates::deque),
     ("spread_epochs", spread_crates::epochs),
+    ("spread_crossbeam_scopes", spread_crates::crossbeam_scopes),
     ("spread_channels", spread_crates::channels),
     ("spread_maps", spread_crates::maps),
     ("spread_locks", spread_crates::locks),
@@ -208,6 +222,10 @@ const ENDINGS: &[(&str, Run)] = &[
     ("exit_panic", endings::panic_in_main),
     ("exit_abort", endings::abort_on_last_node),
     ("run_on", endings::run_on),
+    ("spread_clock", spread_c::clock),
+    ("spread_exit", spread_ends::exit),
+    ("spread_run_on", spread_ends::run_on),
+    ("spread_used_after", spread_ends::used_after),
     ("fork_striped", forks::striped),
     ("fork_orphan", forks::orphan),
     ("fork_daemon", forks::daemon),

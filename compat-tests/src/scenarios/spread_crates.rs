@@ -160,6 +160,48 @@ pub(crate) fn epochs() -> String {
     format!("{} values", threads() * ROUNDS)
 }
 
+/// Scopes within scopes of crossbeam, whose threads borrow from one another, return values and panic.
+pub(crate) fn crossbeam_scopes() -> String {
+    const EACH: usize = 50;
+    let words: Vec<String> = (0..threads() * EACH).map(|i| format!("{i}")).collect();
+    let nodes = Mutex::new(Vec::new());
+    let sums: Vec<usize> = crossbeam_utils::thread::scope(|scope| {
+        let parts: Vec<_> = words
+            .chunks(EACH)
+            .map(|part| {
+                let nodes = &nodes;
+                scope.spawn(move |scope| {
+                    nodes.lock().unwrap().push(place::here());
+                    let halves = [&part[..EACH / 2], &part[EACH / 2..]];
+                    let sums = halves.map(|half| {
+                        scope.spawn(|_| half.iter().map(|word| word.parse::<usize>().unwrap()).sum::<usize>())
+                    });
+                    sums.into_iter().map(|sum| sum.join().unwrap()).sum()
+                })
+            })
+            .collect();
+        parts.into_iter().map(|part| part.join().unwrap()).collect()
+    })
+    .unwrap();
+    assert_eq!(sums.len(), threads());
+    assert_eq!(sums.iter().sum::<usize>(), (0..words.len()).sum::<usize>());
+    let outcome = crossbeam_utils::thread::scope(|scope| {
+        for i in 0..threads() {
+            scope.spawn(move |_| {
+                if i % 2 == 1 {
+                    std::panic::resume_unwind(Box::new(i));
+                }
+            });
+        }
+    });
+    let panics = outcome.unwrap_err().downcast::<Vec<Box<dyn std::any::Any + Send>>>().unwrap();
+    let mut from: Vec<usize> = panics.iter().map(|panic| *panic.downcast_ref().unwrap()).collect();
+    from.sort_unstable();
+    assert_eq!(from, (0..threads()).filter(|i| i % 2 == 1).collect::<Vec<_>>());
+    print_nodes(nodes.into_inner().unwrap());
+    format!("{} threads", 4 * threads())
+}
+
 /// Channels of crossbeam, with and without room, between std's threads.
 pub(crate) fn channels() -> String {
     const EACH: u64 = 200;

@@ -52,6 +52,18 @@ fn node_2_of_3() {
     kill_node(3, 2);
 }
 
+/// Joins and starts of threads that std has put on a node do not outlive it.
+#[test]
+fn while_threads_of_std_run_everywhere() {
+    let all = |run: Run| run.option("--spread").option("all");
+    for (nodes, run) in everywhere("spread_run_on") {
+        kill_in(all(run), nodes - 1);
+    }
+    for (_, run) in everywhere("spread_run_on") {
+        kill_in(all(run), 0);
+    }
+}
+
 /// Who waits for a call that the dead node makes, or for its memory in one, does not wait on.
 #[test]
 fn in_the_midst_of_calls_on_other_nodes_descriptors() {

@@ -59,8 +59,9 @@ scenarios! {
     parking_lot_mutex parking_lot_rwlock parking_lot_condvar parking_lot_timeouts
     rayon_at_home rayon_spread
     spread_joins spread_scopes spread_detached spread_handles spread_trees spread_kept
-    spread_counted
-    spread_rayon spread_threadpool spread_deque spread_epochs spread_channels spread_maps spread_locks
+    spread_counted spread_homes spread_scheduled_so spread_cancelled spread_joined_in_time spread_signalled spread_named
+    spread_forked spread_left spread_parked spread_sized spread_panics
+    spread_rayon spread_threadpool spread_deque spread_epochs spread_crossbeam_scopes spread_channels spread_maps spread_locks
     memory_returns memory_reused
     passed_memory signal_handlers
 }

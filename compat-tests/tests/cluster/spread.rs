@@ -1,6 +1,6 @@
 //! `--spread all`: threads that crates start through std run on all nodes.
 
-use crate::harness::{Run, direct, scenario};
+use crate::harness::{Run, SCENARIOS, alone, direct, everywhere, scenario};
 
 /// Runs `name` on 2 nodes over TCP, on 3 over shared memory, and in a domain of 3; in turns, so that all nodes have threads.
 fn spread(name: &str) {
@@ -28,23 +28,27 @@ macro_rules! spread {
     };
 }
 
-spread! { joins scopes detached handles trees rayon threadpool deque epochs maps locks }
-
-/// Where two receivers run depends on how many senders came before them.
-#[test]
-fn channels() {
-    for run in [scenario(2, "spread_channels"), scenario(3, "spread_channels"), direct(3, "spread_channels")]
-    {
-        all(run).finish().ok("spread_channels");
-    }
+spread! {
+    joins scopes detached handles trees signalled named forked left parked sized panics
+    rayon threadpool deque epochs maps locks
 }
 
-#[test]
-fn threads_placed_by_hand_stay_there() {
-    for run in [scenario(2, "spread_kept"), scenario(3, "spread_kept"), direct(3, "spread_kept")] {
-        all(run).finish().ok("spread_kept");
-    }
+macro_rules! alike {
+    ($($name:ident)*) => {
+        $(
+            /// The same with and without: where its threads run is none of its business, or is said by itself.
+            #[test]
+            fn $name() {
+                let name = concat!("spread_", stringify!($name));
+                for run in [scenario(2, name), scenario(3, name), direct(3, name)] {
+                    all(run).option("--placement").option("round-robin").finish().ok(name);
+                }
+            }
+        )*
+    };
 }
+
+alike! { kept homes scheduled_so cancelled joined_in_time used_after crossbeam_scopes channels }
 
 #[test]
 fn threads_stay_at_home_unless_told() {
@@ -60,4 +64,12 @@ fn remote_threads_never_run_where_they_were_started() {
     let run = all(scenario(3, "spread_joins")).option("--placement").option("remote");
     let ended = run.finish().ok("spread_joins");
     assert!(ended.stdout.lines().any(|line| line == "on 1 2"), "{}", ended.stdout);
+}
+
+#[test]
+fn exit_on_another_node_ends_a_program_that_starts_threads() {
+    for (_, run) in everywhere("spread_exit") {
+        all(run).finish().with_code(7);
+    }
+    alone(SCENARIOS, ["spread_exit"]).finish().with_code(7);
 }

@@ -42,6 +42,12 @@ fn a_thread_local_of_a_thread_that_has_ended() {
     }
 }
 
+/// libc looks into a thread to say which clock it has.
+#[test]
+fn the_clock_of_another_nodes_thread() {
+    stops("spread_clock", "thread-local of a library");
+}
+
 #[test]
 fn a_mapped_file() {
     stops("mapped_file", "scenarios");
