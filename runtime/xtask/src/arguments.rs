@@ -34,6 +34,7 @@ impl Arguments {
             "fuzz" => &["--seconds", "--from"],
             "compat" => &["--nodes"],
             "drill" => &["--rounds", "--from"],
+            "soak" => &["--runs"],
             "bench" | "bench page" | "modes" => &["--samples"],
             _ => &[],
         };
@@ -41,6 +42,7 @@ impl Arguments {
         let (worded, flags): (&[&str], &[&str]) = match command.as_str() {
             "compat" => (&["--module", "--facade"], &["--sample", "--write"]),
             "api" => (&[], &["--write"]),
+            "soak" => (&["--name", "--transport"], &[]),
             _ => (&[], &[]),
         };
         let mut arguments = Arguments { command, part, ..Arguments::default() };

@@ -13,6 +13,7 @@
 //! | `fuzz [--seconds N] [--from SEED]` | bytes that nobody would send to the decoders |
 //! | `sanitize` | heap, rings and locks under the address and thread sanitizers, which need the nightly toolchain |
 //! | `drill [--rounds N] [--from S]` | kills nodes of running programs |
+//! | `soak [--runs N] [--name CRATE] [--transport shm\|tcp\|domain]` | crates whose threads run on all nodes (`--spread all`): counts runs that hang or fail |
 //! | `elsewhere` | the facades compile for targets on which a program has one node |
 //! | `package` | every published crate builds from its package |
 //! | `bench [--samples N]` | what building and running costs beside std, and all of `modes` |
@@ -43,6 +44,7 @@ mod programs;
 mod row;
 mod sanitize;
 mod sim;
+mod soak;
 mod statics;
 mod symbols;
 mod targets;
@@ -57,7 +59,7 @@ use arguments::Arguments;
 use row::Row;
 use verdict::{Verdict, cannot};
 
-const USAGE: &str = "usage: cargo xtask verify|tidy|api [--write]|statics|sim|compat|miri|loom|fuzz|sanitize|drill|elsewhere|package|bench|bench page [PART]|modes [OPTIONS] [--json FILE]";
+const USAGE: &str = "usage: cargo xtask verify|tidy|api [--write]|statics|sim|compat|miri|loom|fuzz|sanitize|drill|soak|elsewhere|package|bench|bench page [PART]|modes [OPTIONS] [--json FILE]";
 
 fn main() -> ExitCode {
     let arguments = match Arguments::parse(std::env::args().skip(1)) {
@@ -95,6 +97,7 @@ fn run(arguments: &Arguments, rows: &mut Vec<Row>) -> Verdict {
         "fuzz" => fuzz::run(arguments, rows),
         "sanitize" => sanitize::run(rows),
         "drill" => drill::run(arguments, rows),
+        "soak" => soak::run(arguments, rows),
         "elsewhere" => elsewhere::run(rows),
         "package" => package::run(rows),
         "bench" => bench::run(arguments, rows),
