@@ -2,8 +2,8 @@
 //!
 //! cargo does not know that a converted crate needs the facade, so it builds twice: first everything but the
 //! converted crates and what needs them, to have the facade as this very program will link it; then the rest
-//! ([`wrapper`](super::wrapper)). The results lie in a target directory of their own, since cargo takes a converted
-//! crate for the same as the plain one.
+//! ([`wrapper`](super::wrapper), which also lets cargo know of another facade). The results lie in a target directory
+//! of their own for each choice of crates, since cargo takes a converted crate for the same as the plain one.
 //!
 //! | asked for | what happens |
 //! |---|---|
@@ -16,32 +16,38 @@
 mod graph;
 
 use std::ffi::OsString;
-use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::UNIX_EPOCH;
+use std::process::{ChildStderr, Command, Stdio};
 
-use dstd_control::exit;
+use serde_json::Value;
 
 use self::graph::Graph;
 use super::args::CargoOptions;
 use super::build::messages;
-use super::metadata::{Failure, Metadata, Package, ask, broken, cargo, here, wrong};
+use super::metadata::{Failure, Package, ask, broken, cargo, here, wrong};
 use super::test::TARGET;
-use super::wrapper::{Order, WAITS};
+use super::wrapper::{Order, WAITS, mark};
 
-/// What a build must be told; nothing, where nothing is converted.
+/// How and where a build is made.
 pub(crate) struct Conversion {
+    /// None, where nothing is converted.
     order: Option<Order>,
-    args: Vec<OsString>,
+    target: Option<String>,
+    directory: Option<PathBuf>,
 }
 
 impl Conversion {
     /// Lets a cargo command build so.
     pub(crate) fn apply(&self, command: &mut Command) {
+        if let Some(target) = &self.target {
+            command.args(["--target", target]);
+        }
+        if let Some(directory) = &self.directory {
+            command.arg("--target-dir").arg(directory);
+        }
         if let Some(order) = &self.order {
-            command.args(&self.args);
             order.apply(command);
         }
     }
@@ -58,9 +64,38 @@ impl Conversion {
     }
 }
 
-/// Prepares a build with these arguments, of the package that the options choose or of all.
+/// Prepares a build with these arguments, of the packages that the options choose or of all.
 pub(crate) fn prepare(options: &CargoOptions, all: bool, args: &[OsString]) -> Result<Conversion, Failure> {
-    prepare_with(options, all, args, &[])
+    if options.convert.is_empty() {
+        let (target, directory) = (options.target.clone(), options.target_dir.clone());
+        return Ok(Conversion { order: None, target, directory });
+    }
+    let metadata = ask(&options.graph_args())?;
+    let roots: Vec<&str> = if all {
+        metadata.workspace_members.iter().map(String::as_str).collect()
+    } else {
+        let here = here(options.manifest_path.as_deref())?;
+        let selected = metadata.selected(options.package.as_deref(), &here).map_err(wrong)?;
+        selected.into_iter().map(|package| package.id.as_str()).collect()
+    };
+    let graph = Graph::new(&metadata, roots)?;
+    let packages = graph.convertible(&options.convert).map_err(wrong)?;
+    let facade = graph.facade().map_err(wrong)?;
+
+    let named = |package: &&Package| (package.name.clone(), package.version.clone());
+    let order = Order { packages: packages.iter().map(named).collect(), facade: None };
+    let directory = directory(options.target_dir.as_ref().unwrap_or(&metadata.target_directory), &order);
+    // What runs while building is told from the program by the target that is named.
+    let target = options.target.clone().unwrap_or_else(|| TARGET.to_owned());
+    let mut conversion =
+        Conversion { order: Some(order.clone()), target: Some(target), directory: Some(directory) };
+    let mut first = cargo();
+    first.args(["build", "--keep-going", "--message-format=json"]).args(args);
+    conversion.apply(&mut first);
+    let library = first_build(first, facade)?;
+    mark(&library).map_err(|error| wrong(format!("{}: {error}", library.display())))?;
+    conversion.order = Some(Order { facade: Some(library), ..order });
+    Ok(conversion)
 }
 
 /// Prepares a build of tests: their own dependencies count.
@@ -69,136 +104,86 @@ pub(crate) fn prepare_tests(
     all: bool,
     args: &[OsString],
 ) -> Result<Conversion, Failure> {
-    prepare_with(options, all, args, &["--tests"])
+    prepare(options, all, &[args, &["--tests".into()]].concat())
 }
 
-fn prepare_with(
-    options: &CargoOptions,
-    all: bool,
-    args: &[OsString],
-    more: &[&str],
-) -> Result<Conversion, Failure> {
-    if options.convert.is_empty() {
-        return Ok(Conversion { order: None, args: Vec::new() });
-    }
-    let metadata = ask(&options.graph_args())?;
-    let here = here(options.manifest_path.as_deref())?;
-    let roots: Vec<&str> = if all {
-        metadata.workspace_members.iter().map(String::as_str).collect()
-    } else {
-        let selected = metadata.selected(options.package.as_deref(), &here).map_err(wrong)?;
-        selected.into_iter().map(|package| package.id.as_str()).collect()
-    };
-    let graph = Graph::new(&metadata, roots)?;
-    let packages = graph.convertible(&options.convert).map_err(wrong)?;
-    let facade = graph.facade().map_err(wrong)?;
-
-    let mut extra: Vec<OsString> = Vec::new();
-    if options.target.is_none() {
-        extra.extend(["--target".into(), TARGET.into()]);
-    }
-    let directory = directory(options, &metadata, &packages);
-    // Said again where the user has said it: the last one counts for cargo's config, not for its options.
-    if options.target_dir.is_none() {
-        extra.extend(["--target-dir".into(), directory.clone().into()]);
-    }
-    let mut order = Order {
-        packages: packages.iter().map(|package| (package.name.clone(), package.version.clone())).collect(),
-        facade: None,
-    };
-    let mut first = cargo();
-    first.args(["build", "--keep-going", "--message-format=json"]).args(args).args(more).args(&extra);
-    order.apply(&mut first);
-    let library = first_build(first, facade)?;
-    if let Some(stale) = stale(&directory, &library) {
-        let mut clean = cargo();
-        clean.args(["clean", "--quiet"]).args(options.lock_args()).arg("--target-dir").arg(&directory);
-        for package in &packages {
-            clean.arg("--package").arg(format!("{}@{}", package.name, package.version));
-        }
-        if !clean.stdin(Stdio::null()).status().map_err(broken)?.success() {
-            return Err((exit::INTERNAL, format!("cannot clean {}", directory.display())));
-        }
-        stale.store().map_err(|error| (exit::INTERNAL, format!("{}: {error}", directory.display())))?;
-    }
-    order.facade = Some(library);
-    Ok(Conversion { order: Some(order), args: extra })
-}
-
-/// Where converted programs are built: for each choice of crates another place.
-fn directory(options: &CargoOptions, metadata: &Metadata, packages: &[&Package]) -> PathBuf {
-    if let Some(directory) = &options.target_dir {
-        return directory.clone();
-    }
+/// Where converted programs are built: for each choice of crates another place, apart from plain builds.
+fn directory(target: &Path, order: &Order) -> PathBuf {
     let names: Vec<String> =
-        packages.iter().map(|package| format!("{}-{}", package.name, package.version)).collect();
+        order.packages.iter().map(|(name, version)| format!("{name}-{version}")).collect();
     let mut name = names.join("+");
     if name.len() > 100 {
-        let sum = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
-            (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        name = format!("{sum:016x}");
+        let mut hasher = DefaultHasher::new();
+        name.hash(&mut hasher);
+        name = format!("{:016x}", hasher.finish());
     }
-    metadata.target_directory.join("dstd-convert").join(name)
+    target.join("dstd-convert").join(name)
 }
 
-/// Builds what does not need converted crates; returns where the facade's library is.
+/// Builds what does not need converted crates; returns the facade's library.
 fn first_build(mut command: Command, facade: &Package) -> Result<PathBuf, Failure> {
     let mut child =
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(broken)?;
     let stderr = child.stderr.take();
-    // cargo's words are shown as they come, but for its failures: those of the second build count.
-    let words = std::thread::spawn(move || {
-        let mut kept = Vec::new();
-        for line in stderr.into_iter().flat_map(|stderr| BufReader::new(stderr).lines()).map_while(Result::ok)
-        {
-            let progress = ["   Compiling ", " Downloading ", "  Downloaded ", "    Updating "];
-            if progress.iter().any(|start| line.starts_with(start)) {
-                eprintln!("{line}");
-            } else if !line.contains(WAITS) {
-                kept.push(line);
-            }
-        }
-        kept.join("\n")
-    });
-    let mut library = None;
+    let words = std::thread::spawn(move || stderr.map(say));
+    let (mut library, mut errors) = (None, String::new());
     messages(&mut child, |message| {
         if message["reason"] == "compiler-artifact" && message["package_id"] == *facade.id {
-            let files =
-                message["filenames"].as_array().into_iter().flatten().filter_map(|file| file.as_str());
-            library =
-                files.filter(|file| file.ends_with(".rlib")).map(PathBuf::from).next().or(library.take());
+            library = rlib(message).or(library.take());
+        }
+        if message["message"]["level"] == "error" {
+            errors.push_str(message["message"]["rendered"].as_str().unwrap_or_default());
         }
     })?;
     child.wait().map_err(broken)?;
-    let words = words.join().unwrap_or_default();
+    // It ends with cargo's stderr.
+    drop(words.join());
     library.ok_or_else(|| {
-        let why =
-            format!("--convert: cargo did not build {}, which is to be the std of other crates", facade.name);
-        (exit::USAGE, if words.is_empty() { why } else { format!("{why}:\n{words}") })
+        let name = &facade.name;
+        wrong(format!(
+            "--convert: cargo did not build {name}, which is to be the std of other crates\n{errors}"
+        ))
     })
 }
 
-/// A facade that the converted crates were not built with.
-struct Stale {
-    stamp: PathBuf,
-    now: String,
+fn rlib(message: &Value) -> Option<PathBuf> {
+    let files = message["filenames"].as_array()?.iter().filter_map(Value::as_str);
+    files.map(PathBuf::from).find(|file| file.extension().is_some_and(|end| end == "rlib"))
 }
 
-/// Compares the facade with the one that the crates were built with: cargo does not know that they need it.
-fn stale(directory: &Path, library: &Path) -> Option<Stale> {
-    let changed = fs::metadata(library).and_then(|library| library.modified()).ok();
-    let nanos =
-        changed.and_then(|time| time.duration_since(UNIX_EPOCH).ok()).map_or(0, |time| time.as_nanos());
-    let name = library.to_string_lossy().replace('/', "%");
-    let name = &name[name.len().saturating_sub(200)..];
-    let (stamp, now) = (directory.join(format!(".dstd-facade{name}")), nanos.to_string());
-    let same = fs::read_to_string(&stamp).is_ok_and(|then| then == now);
-    (!same).then_some(Stale { stamp, now })
+/// What cargo says of crates that wait, and of the end of a build that is only the first.
+const OF_THE_FIRST: [&str; 6] = [
+    WAITS,
+    "could not compile",
+    "Caused by:",
+    "process didn't exit successfully",
+    "build failed, waiting for other jobs to finish",
+    "Finished",
+];
+
+/// Shows cargo's words as they come.
+fn say(stderr: ChildStderr) {
+    for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+        if !line.is_empty() && !OF_THE_FIRST.iter().any(|words| line.contains(words)) {
+            eprintln!("{line}");
+        }
+    }
 }
 
-impl Stale {
-    fn store(&self) -> std::io::Result<()> {
-        fs::write(&self.stamp, &self.now)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_choice_of_crates_has_a_place_of_its_own() {
+        let place = |names: &[&str]| {
+            let packages = names.iter().map(|name| ((*name).to_owned(), "1.0.0".to_owned())).collect();
+            directory(Path::new("/t"), &Order { packages, facade: None })
+        };
+        assert_eq!(place(&["a"]), Path::new("/t/dstd-convert/a-1.0.0"));
+        assert_eq!(place(&["a", "b"]), Path::new("/t/dstd-convert/a-1.0.0+b-1.0.0"));
+        let long = "é".repeat(300);
+        assert_eq!(place(&[&long]).file_name().unwrap().len(), 16);
+        assert_ne!(place(&[&long]), place(&[&long, "a"]));
     }
 }

@@ -23,11 +23,9 @@ impl ReleaseProfile {
 }
 
 impl CargoOptions {
-    /// What a build is given, without the choice of packages and targets.
+    /// What a build is given, without the choice of packages and targets and the place.
     fn build_args(&self) -> Vec<OsString> {
         let mut args = self.feature_args();
-        args.extend(valued("--target-dir", self.target_dir.as_ref()));
-        args.extend(valued("--target", self.target.as_ref()));
         args.extend(valued("--jobs", self.jobs.as_ref()));
         args.extend(self.lock_args());
         args
