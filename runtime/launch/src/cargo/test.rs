@@ -23,7 +23,6 @@ pub(super) const TARGET: &str = "x86_64-unknown-linux-gnu";
 pub(crate) fn run(mut command: TestCommand) -> Result<i32, Failure> {
     // Wrong options are told before anything is built.
     decide(&mut command.launch).map_err(|code| (code, String::new()))?;
-    let target = command.cargo.target.clone().unwrap_or_else(|| TARGET.to_owned());
     let this = env::current_exe().map_err(broken)?;
     let this = this.to_str().ok_or_else(|| wrong("the path of this command is not UTF-8"))?;
     let mut runner = vec![this.to_owned(), RUNNER.to_owned()];
@@ -37,7 +36,11 @@ pub(crate) fn run(mut command: TestCommand) -> Result<i32, Failure> {
     let conversion = convert::prepare_tests(&command.cargo, command.workspace, &command.build_args())?;
     let mut tests = cargo();
     tests.arg("test").args(command.test_args());
-    tests.arg("--config").arg(format!("target.{target}.runner={runner}"));
+    // Whatever target cargo builds for, by its option, its settings or the environment. The one of clusters is named
+    // as well, since a name goes before a runner that the user's settings have for several targets.
+    for target in [TARGET, "'cfg(all())'"] {
+        tests.arg("--config").arg(format!("target.{target}.runner={runner}"));
+    }
     conversion.apply(&mut tests);
     if !command.program_args().is_empty() {
         tests.arg(OsString::from("--")).args(command.program_args());
