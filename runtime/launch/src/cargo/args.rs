@@ -29,12 +29,13 @@ pub(crate) enum What {
     /// Swaps `std` for `dstd` in a package's sources and Cargo.toml: shows the difference, --write makes it
     Swap(SwapCommand),
     /// Builds programs (for release, unless told otherwise)
+    #[command(after_help = "All other options are those of `cargo build`.")]
     Build(BuildCommand),
     /// Builds a program (for release, unless told otherwise) and runs it on several nodes
     #[command(after_help = AFTER_HELP, args_override_self = true)]
     Run(Box<RunCommand>),
     /// Builds a package's tests as `cargo test` does and runs each test program on several nodes
-    #[command(args_override_self = true)]
+    #[command(after_help = "All other options are those of `cargo test`.", args_override_self = true)]
     Test(Box<TestCommand>),
     /// Says what this host lets nodes do
     Doctor,
@@ -83,9 +84,9 @@ pub(crate) struct OriginArgs {
 A comment `// dstd: allow(LINT)` on a line or the line before it allows a lint there. \
 Exit status: 0, also with warnings; 101 when a lint is denied and finds something, or a source cannot be read; 64 usage.")]
 pub(crate) struct CheckCommand {
-    /// Package to check
+    /// Packages to check
     #[arg(short, long, value_name = "PACKAGE")]
-    pub(crate) package: Option<String>,
+    pub(crate) package: Vec<String>,
     /// Check all packages of the workspace
     #[arg(long, conflicts_with = "package")]
     pub(crate) workspace: bool,
@@ -144,9 +145,9 @@ pub(crate) struct SwapCommand {
 #[derive(Args, Debug, Clone, Default)]
 #[command(next_help_heading = "Cargo options")]
 pub(crate) struct CargoOptions {
-    /// Package with the program
+    /// Packages that are meant
     #[arg(short, long, value_name = "PACKAGE")]
-    pub(crate) package: Option<String>,
+    pub(crate) package: Vec<String>,
     /// Features to activate
     #[arg(short = 'F', long, value_name = "FEATURES")]
     features: Vec<String>,
@@ -177,9 +178,15 @@ pub(crate) struct CargoOptions {
     /// As --locked --offline
     #[arg(long)]
     frozen: bool,
+    /// A setting of cargo, or a file with settings
+    #[arg(long, value_name = "KEY=VALUE|PATH")]
+    config: Vec<OsString>,
     /// Build these crates of others against dstd, unchanged: CRATE or CRATE@VERSION
     #[arg(long, value_name = "CRATES", value_delimiter = ',')]
     pub(crate) convert: Vec<String>,
+    /// Options that this command does not know, as they were typed: they are cargo's.
+    #[arg(skip)]
+    pub(crate) others: Vec<OsString>,
 }
 
 /// How much the compiler does, where release is the default.
@@ -201,14 +208,11 @@ pub(crate) struct ReleaseProfile {
 #[derive(Args, Debug)]
 pub(crate) struct BuildCommand {
     /// Build all packages of the workspace
-    #[arg(long, conflicts_with = "package", help_heading = "Cargo options")]
+    #[arg(long, alias = "all", conflicts_with = "package", help_heading = "Cargo options")]
     pub(crate) workspace: bool,
-    /// Program to build
-    #[arg(long, value_name = "NAME", help_heading = "Cargo options")]
-    bin: Option<String>,
-    /// Example to build
-    #[arg(long, value_name = "NAME", help_heading = "Cargo options")]
-    example: Option<String>,
+    /// Form of cargo's messages
+    #[arg(long, value_name = "FORMAT", help_heading = "Cargo options")]
+    message_format: Vec<String>,
     #[command(flatten)]
     profile: ReleaseProfile,
     #[command(flatten)]
@@ -241,26 +245,8 @@ pub(crate) struct TestCommand {
     #[command(flatten)]
     pub(crate) launch: LaunchOptions,
     /// Test all packages of the workspace
-    #[arg(long, conflicts_with = "package", help_heading = "Cargo options")]
+    #[arg(long, alias = "all", conflicts_with = "package", help_heading = "Cargo options")]
     pub(crate) workspace: bool,
-    /// Test the library's unit tests
-    #[arg(long, help_heading = "Cargo options")]
-    lib: bool,
-    /// Test the programs' unit tests
-    #[arg(long, help_heading = "Cargo options")]
-    bins: bool,
-    /// Test the documentation's examples
-    #[arg(long, help_heading = "Cargo options")]
-    doc: bool,
-    /// Test program to run
-    #[arg(long, value_name = "NAME", help_heading = "Cargo options")]
-    test: Vec<String>,
-    /// Build, and run nothing
-    #[arg(long, help_heading = "Cargo options")]
-    no_run: bool,
-    /// Run all test programs, also after one has failed
-    #[arg(long, help_heading = "Cargo options")]
-    no_fail_fast: bool,
     /// Build for release
     #[arg(short, long, conflicts_with = "profile", help_heading = "Cargo options")]
     release: bool,
@@ -271,7 +257,7 @@ pub(crate) struct TestCommand {
     pub(crate) cargo: CargoOptions,
     /// Run tests whose names contain this
     #[arg(value_name = "TESTNAME")]
-    filter: Option<String>,
+    filter: Option<OsString>,
     /// Arguments of the test programs
     #[arg(value_name = "ARGS", last = true)]
     args: Vec<OsString>,
@@ -282,11 +268,15 @@ pub(crate) struct TestCommand {
 
 /// Reads the command line of `cargo dstd`, without the word `dstd`.
 pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<What, clap::Error> {
-    let mut matches = CargoCommand::command().try_get_matches_from(args)?;
+    let (ours, others) = others::part(&mut CargoCommand::command(), args.collect());
+    let mut matches = CargoCommand::command().try_get_matches_from(ours)?;
     let launch_words = matches.subcommand_matches("test").map(launch_words).unwrap_or_default();
     let mut what = CargoCommand::from_arg_matches_mut(&mut matches)?.what;
-    if let What::Test(test) = &mut what {
-        test.launch_words = launch_words;
+    match &mut what {
+        What::Build(build) => build.cargo.others = others,
+        What::Run(run) => run.cargo.others = others,
+        What::Test(test) => (test.launch_words, test.cargo.others) = (launch_words, others),
+        _ => {}
     }
     Ok(what)
 }
@@ -314,6 +304,7 @@ fn launch_words(matches: &ArgMatches) -> Vec<OsString> {
     words
 }
 
+mod others;
 #[cfg(test)]
 mod tests;
 mod words;

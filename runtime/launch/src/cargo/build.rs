@@ -19,7 +19,7 @@ pub(crate) fn build(command: &BuildCommand) -> Result<i32, Failure> {
     let args = command.build_args();
     let conversion = convert::prepare(&command.cargo, command.workspace, &args)?;
     let mut build = cargo();
-    build.arg("build").args(args);
+    build.arg("build").args(args).args(command.message_args());
     conversion.apply(&mut build);
     let status = build.stdin(Stdio::null()).status().map_err(broken)?;
     let code = status.code().unwrap_or(exit::INTERNAL);
@@ -40,14 +40,14 @@ pub(crate) fn run(mut command: RunCommand) -> Result<i32, Failure> {
 }
 
 fn build_program(run: &RunCommand) -> Result<PathBuf, Failure> {
-    let package = run.cargo.package.clone();
+    let packages = run.cargo.package.clone();
     let choice = match (&run.bin, &run.example) {
-        (Some(bin), _) => Choice { package, kind: "bin", name: bin.clone() },
-        (_, Some(example)) => Choice { package, kind: "example", name: example.clone() },
+        (Some(bin), _) => Choice { packages, kind: "bin", name: bin.clone() },
+        (_, Some(example)) => Choice { packages, kind: "example", name: example.clone() },
         (None, None) => {
-            let here = here(run.cargo.manifest_path.as_deref())?;
             let metadata = ask(&[vec!["--no-deps".into()], run.cargo.lock_args()].concat())?;
-            choose(&metadata, package.as_deref(), &here).map_err(wrong)?
+            let here = here(run.cargo.manifest_path.as_deref())?;
+            choose(&metadata, &packages, &here).map_err(wrong)?
         }
     };
     let args = [run.build_args(), choice.args()].concat();
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn the_executable_is_found_among_cargos_messages() {
-        let choice = Choice { package: None, kind: "bin", name: "p".to_owned() };
+        let choice = Choice { packages: Vec::new(), kind: "bin", name: "p".to_owned() };
         let message = |name: &str, kind: &str, executable: Value| {
             json!({
                 "reason": "compiler-artifact", "target": {"name": name, "kind": [kind]}, "executable": executable

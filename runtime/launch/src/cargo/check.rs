@@ -27,7 +27,7 @@ pub(crate) fn run(command: &CheckCommand) -> Result<i32, Failure> {
     let packages = if command.workspace {
         metadata.packages.iter().collect()
     } else {
-        metadata.selected(command.package.as_deref(), &here).map_err(wrong)?
+        metadata.selected(&command.package, &here).map_err(wrong)?
     };
     let mut denied = false;
     for package in packages {

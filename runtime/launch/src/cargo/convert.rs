@@ -75,7 +75,7 @@ pub(crate) fn prepare(options: &CargoOptions, all: bool, args: &[OsString]) -> R
         metadata.workspace_members.iter().map(String::as_str).collect()
     } else {
         let here = here(options.manifest_path.as_deref())?;
-        let selected = metadata.selected(options.package.as_deref(), &here).map_err(wrong)?;
+        let selected = metadata.selected(&options.package, &here).map_err(wrong)?;
         selected.into_iter().map(|package| package.id.as_str()).collect()
     };
     let graph = Graph::new(&metadata, roots)?;

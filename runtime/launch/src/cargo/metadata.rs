@@ -91,9 +91,24 @@ impl Package {
         self.manifest_path.parent().unwrap_or(Path::new(""))
     }
 
+    /// Whether a `--package` of cargo means it: by name, name and version or its beginning, or the whole id.
+    fn is_meant(&self, spec: &str) -> bool {
+        let Some((name, version)) = spec.split_once(['@', ':']) else { return self.name == spec };
+        let rest = self.version.strip_prefix(version);
+        let is_version = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        (self.name == name && is_version) || self.id == spec
+    }
+
     /// Whether it is code that the compiler runs.
     pub(crate) fn is_proc_macro(&self) -> bool {
         self.targets.iter().any(|target| target.is("proc-macro"))
+    }
+}
+
+impl Dependency {
+    /// The name that the package gives it.
+    pub(crate) fn in_sources(&self) -> &str {
+        self.rename.as_deref().unwrap_or(&self.name)
     }
 }
 
@@ -105,25 +120,26 @@ impl Target {
 }
 
 impl Metadata {
-    /// The package named `wanted`, else the innermost around `here`, else the workspace's default ones.
-    pub(crate) fn selected(&self, wanted: Option<&str>, here: &Path) -> Result<Vec<&Package>, String> {
+    /// The packages that are `wanted`, else the innermost around `here`, else the workspace's default ones. Those are
+    /// meant as well where the innermost is the workspace's root.
+    pub(crate) fn selected(&self, wanted: &[String], here: &Path) -> Result<Vec<&Package>, String> {
         let here_or_above = |package: &&Package| here.starts_with(package.directory());
         let length = |package: &&Package| package.directory().as_os_str().len();
         let members = || self.packages.iter().filter(|package| self.is_member(package));
-        let candidates: Vec<&Package> = match (wanted, members().filter(here_or_above).max_by_key(length)) {
-            (Some(wanted), _) => members().filter(|package| package.name == wanted).collect(),
-            (None, Some(package)) => vec![package],
-            (None, None) => {
-                let default = self.workspace_default_members.as_ref();
-                members().filter(|package| default.is_none_or(|ids| ids.contains(&package.id))).collect()
-            }
-        };
-        if candidates.is_empty() {
+        if let Some(unknown) = wanted.iter().find(|spec| !members().any(|package| package.is_meant(spec))) {
             let names: Vec<&str> = members().map(|package| package.name.as_str()).collect();
-            let wanted = wanted.unwrap_or_default();
-            return Err(format!("there is no package {wanted} here; there are: {}", names.join(", ")));
+            return Err(format!("there is no package {unknown} here; there are: {}", names.join(", ")));
         }
-        Ok(candidates)
+        if !wanted.is_empty() {
+            let is_wanted = |package: &&Package| wanted.iter().any(|spec| package.is_meant(spec));
+            return Ok(members().filter(is_wanted).collect());
+        }
+        let innermost = members().filter(here_or_above).max_by_key(length);
+        let default = self.workspace_default_members.as_ref();
+        Ok(match innermost.filter(|package| package.directory() != self.workspace_root) {
+            Some(package) => vec![package],
+            None => members().filter(|package| default.is_none_or(|ids| ids.contains(&package.id))).collect(),
+        })
     }
 
     fn is_member(&self, package: &Package) -> bool {
@@ -155,7 +171,8 @@ pub(crate) fn ask(args: &[OsString]) -> Result<Metadata, Failure> {
 /// The directory whose package is meant: that of the manifest, or the current one.
 pub(crate) fn here(manifest: Option<&Path>) -> Result<PathBuf, Failure> {
     let here = match manifest {
-        Some(manifest) => std::path::absolute(manifest.parent().unwrap_or(manifest)),
+        // A bare name has no parent before it is absolute.
+        Some(manifest) => std::path::absolute(manifest).map(|path| path.parent().unwrap_or(&path).to_owned()),
         None => env::current_dir(),
     };
     here.and_then(|here| here.canonicalize()).map_err(|error| wrong(error.to_string()))

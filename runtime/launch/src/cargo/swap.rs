@@ -37,7 +37,7 @@ pub(crate) fn run(command: &SwapCommand) -> Result<i32, Failure> {
     let mut args = vec!["--no-deps".into()];
     args.extend(command.manifest_path.iter().flat_map(|path| ["--manifest-path".into(), path.into()]));
     let metadata = ask(&args)?;
-    let package = match &*metadata.selected(command.package.as_deref(), &here).map_err(wrong)? {
+    let package = match &*metadata.selected(command.package.as_slice(), &here).map_err(wrong)? {
         [package] => *package,
         several => {
             let names: Vec<&str> = several.iter().map(|package| package.name.as_str()).collect();

@@ -25,7 +25,7 @@ fn test(line: &str) -> TestCommand {
 #[test]
 fn run_takes_the_options_of_cargo_and_of_the_launcher() {
     let all = run("run -n 3 -p word_count --bin word_count -F a,b --locked -- FILE --top 5");
-    assert_eq!(all.cargo.package.as_deref(), Some("word_count"));
+    assert_eq!(all.cargo.package, ["word_count"]);
     assert_eq!(all.args, ["FILE", "--top", "5"]);
     assert_eq!(all.build_args(), ["--release", "--features", "a,b", "--locked"]);
     let more = run("run --output json --log-dir logs --stdin 0 --dry-run").launch.everyday;
@@ -34,16 +34,48 @@ fn run_takes_the_options_of_cargo_and_of_the_launcher() {
     assert_eq!(run("run --dev").build_args(), [""; 0]);
     assert_eq!(run("run --profile fast").build_args(), ["--profile", "fast"]);
     assert_eq!(run("run --convert a,b@1.2 --convert c").cargo.convert, ["a", "b@1.2", "c"]);
-    let What::Build(build) = read("build --dev -p p --example e --workspace").err().map_or_else(
-        || panic!("a package and all packages"),
-        |code| {
-            assert_eq!(code, 64);
-            read("build --dev -p p --example e").unwrap()
-        },
-    ) else {
-        panic!("no build")
-    };
-    assert_eq!(build.build_args(), ["--package", "p", "--example", "e"]);
+}
+
+fn joined(words: Vec<OsString>) -> String {
+    words.join(" ".as_ref()).into_string().unwrap()
+}
+
+fn build(line: &str) -> String {
+    match read(line) {
+        Ok(What::Build(build)) => joined(build.build_args()),
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+#[test]
+fn what_is_not_known_here_is_for_cargo() {
+    for (line, words) in [
+        ("build --dev -p p --example e", "--package p --example e"),
+        ("build --dev -p a --package=b -pc", "--package a --package b --package c"),
+        ("build --bins --bin a --bin b --dev", "--bins --bin a --bin b"),
+        (
+            "build --dev --all --exclude a -Z unstable -Zmore -vv -q",
+            "--workspace --exclude a -Z unstable -Zmore -vv -q",
+        ),
+        ("build --dev --config a=1 --config b=2 --keep-going", "--config a=1 --config b=2 --keep-going"),
+        ("build --color always --dev -F a", "--features a --color always"),
+        ("build --dev --no-such=x -j 2", "--jobs 2 --no-such=x"),
+    ] {
+        assert_eq!(build(line), words, "{line}");
+    }
+    for (line, words) in [
+        ("test -p a -p b", "--package a --package b"),
+        ("test --tests --bin a -n 3 --no-run name", "--tests --bin a --no-run name"),
+        ("test --all-targets -q --release -- --tests", "--release --quiet --all-targets"),
+        ("test name --lib", "--lib name"),
+        ("test --hot-pages name", "name"),
+    ] {
+        assert_eq!(joined(test(line).test_args()), words, "{line}");
+    }
+    assert_eq!(joined(run("run --dev --color never -n 2 -- --color x").build_args()), "--color never");
+    assert_eq!(run("run --color never -- --color x").args, ["--color", "x"]);
+    let What::Build(loud) = read("build --message-format short --dev").unwrap() else { panic!("no build") };
+    assert_eq!(joined(loud.message_args().collect()), "--message-format short");
 }
 
 #[test]
@@ -75,6 +107,8 @@ fn what_is_not_right_is_a_usage_error() {
         "run prog",
         "test a b",
         "build prog",
+        "build -p a --workspace",
+        "test -nx",
     ] {
         assert_eq!(read(line).err(), Some(64), "{line}");
     }

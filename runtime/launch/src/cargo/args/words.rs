@@ -31,6 +31,10 @@ impl CargoOptions {
         args
     }
 
+    fn package_args(&self) -> impl Iterator<Item = OsString> {
+        self.package.iter().flat_map(|name| ["--package".into(), name.into()])
+    }
+
     fn feature_args(&self) -> Vec<OsString> {
         let mut args: Vec<OsString> = Vec::new();
         for features in &self.features {
@@ -51,6 +55,7 @@ impl CargoOptions {
             ("--offline", self.offline),
             ("--frozen", self.frozen),
         ]));
+        args.extend(self.config.iter().flat_map(|setting| ["--config".into(), setting.clone()]));
         args
     }
 
@@ -63,7 +68,9 @@ impl CargoOptions {
 impl RunCommand {
     /// What `cargo build` is given, without the choice of the program.
     pub(crate) fn build_args(&self) -> Vec<OsString> {
-        [self.profile.args(), self.cargo.build_args()].concat()
+        let quiet = flags([("--quiet", self.launch.quiet)]);
+        let args = [self.profile.args(), self.cargo.build_args(), self.cargo.others.clone()];
+        args.concat().into_iter().chain(quiet).collect()
     }
 }
 
@@ -72,10 +79,14 @@ impl BuildCommand {
     pub(crate) fn build_args(&self) -> Vec<OsString> {
         let mut args = [self.profile.args(), self.cargo.build_args()].concat();
         args.extend(flags([("--workspace", self.workspace)]));
-        args.extend(valued("--package", self.cargo.package.as_ref()));
-        args.extend(valued("--bin", self.bin.as_ref()));
-        args.extend(valued("--example", self.example.as_ref()));
+        args.extend(self.cargo.package_args());
+        args.extend(self.cargo.others.iter().cloned());
         args
+    }
+
+    /// What only the build that counts is given.
+    pub(crate) fn message_args(&self) -> impl Iterator<Item = OsString> {
+        self.message_format.iter().flat_map(|format| ["--message-format".into(), format.into()])
     }
 }
 
@@ -85,22 +96,16 @@ impl TestCommand {
         let mut args = self.cargo.build_args();
         args.extend(flags([("--workspace", self.workspace), ("--release", self.release)]));
         args.extend(valued("--profile", self.profile.as_ref()));
-        args.extend(valued("--package", self.cargo.package.as_ref()));
+        args.extend(self.cargo.package_args());
+        args.extend(flags([("--quiet", self.launch.quiet)]));
         args
     }
 
     /// What `cargo test` is given.
     pub(crate) fn test_args(&self) -> Vec<OsString> {
         let mut args = self.build_args();
-        args.extend(flags([
-            ("--lib", self.lib),
-            ("--bins", self.bins),
-            ("--doc", self.doc),
-            ("--no-run", self.no_run),
-            ("--no-fail-fast", self.no_fail_fast),
-        ]));
-        args.extend(self.test.iter().flat_map(|name| ["--test".into(), name.into()]));
-        args.extend(self.filter.iter().map(Into::into));
+        args.extend(self.cargo.others.iter().cloned());
+        args.extend(self.filter.iter().cloned());
         args
     }
 
