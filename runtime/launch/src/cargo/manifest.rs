@@ -97,7 +97,11 @@ pub(crate) fn with_dependency(
     {
         table.sort_values();
     }
-    Ok(document.to_string())
+    let text = document.to_string();
+    // The lines that are made end as all others do.
+    let is_crlf =
+        manifest.contains("\r\n") && manifest.matches('\n').count() == manifest.matches("\r\n").count();
+    Ok(if is_crlf { text.replace("\r\n", "\n").replace('\n', "\r\n") } else { text })
 }
 
 fn entry(directory: &Path, facade: Facade, origin: &Origin) -> Value {
@@ -149,6 +153,8 @@ mod tests {
         let before = "# about\n[package]\nname = \"p\" # here\n\n[dependencies]\nb = \"1\"   # why\n# the other\na = { version = \"2\" }\n\n[features]\nx = []\n";
         let after = add(before, None, Facade::Dstd, &registry);
         assert_eq!(after, before.replace("\"2\" }\n", "\"2\" }\ndstd = \"0.1.0\"\n"));
+        let windows = |text: &str| text.replace('\n', "\r\n");
+        assert_eq!(add(&windows(before), None, Facade::Dstd, &registry), windows(&after));
         let sorted = "[dependencies]\na = \"1\"\nz = \"1\"\n";
         assert_eq!(
             add(sorted, None, Facade::DstdStd, &registry),

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use dstd_control::exit;
 
 use super::args::{Facade, NewCommand};
-use super::manifest::{origin, with_dependency};
+use super::manifest::{Origin, origin, with_dependency};
 use super::metadata::{Failure, broken, cargo};
 
 const MAIN: &str = include_str!("template/main.rs");
@@ -28,13 +28,22 @@ pub(crate) fn run(command: &NewCommand) -> Result<i32, Failure> {
     if !status.success() {
         return Err((status.code().unwrap_or(exit::INTERNAL), String::new()));
     }
-    let failed =
-        |path: &Path, error: std::io::Error| (exit::INTERNAL, format!("{}: {error}", path.display()));
+    fill(command, &origin).map_err(|words| {
+        let left =
+            format!("what `cargo new` made is left in {}: remove it to try again", command.path.display());
+        (exit::INTERNAL, format!("{words}; {left}"))
+    })?;
+    eprintln!("dstd: made {0}; next: cd {0} && cargo dstd run -n 3", command.path.display());
+    Ok(0)
+}
+
+/// Makes what is `cargo new`'s a program of dstd with a test.
+fn fill(command: &NewCommand, origin: &Origin) -> Result<(), String> {
+    let failed = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
     let directory = command.path.canonicalize().map_err(|error| failed(&command.path, error))?;
     let path = directory.join("Cargo.toml");
     let manifest = fs::read_to_string(&path).map_err(|error| failed(&path, error))?;
-    let manifest = with_dependency(&manifest, &directory, None, command.facade, &origin)
-        .map_err(|words| (exit::INTERNAL, words))?;
+    let manifest = with_dependency(&manifest, &directory, None, command.facade, origin)?;
     let write = |name: &str, text: &str| {
         let path = directory.join(name);
         fs::write(&path, text).map_err(|error| failed(&path, error))
@@ -42,9 +51,7 @@ pub(crate) fn run(command: &NewCommand) -> Result<i32, Failure> {
     write("Cargo.toml", &manifest)?;
     write("src/main.rs", &told(MAIN, command.facade))?;
     fs::create_dir(directory.join("tests")).map_err(|error| failed(&directory, error))?;
-    write("tests/threads.rs", &told(TESTS, command.facade))?;
-    eprintln!("dstd: made {0}; next: cd {0} && cargo dstd run -n 3", command.path.display());
-    Ok(0)
+    write("tests/threads.rs", &told(TESTS, command.facade))
 }
 
 /// The template as a program says it that names dstd so.
