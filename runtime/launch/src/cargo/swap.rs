@@ -5,12 +5,12 @@
 //!
 //! | stays `std` | why |
 //! |---|---|
-//! | build scripts, macros of their own packages (`proc-macro`) | they run while building |
-//! | the arguments of `quote!`, `stringify!` and the like | they are text, or code of another crate |
+//! | build scripts and files that they share, macros of their own packages (`proc-macro`) | they run while building |
+//! | files outside the package's directory | other packages may share them |
+//! | the arguments of `quote!`, `stringify!`, `cpp!` and the like | they are text, code of another crate, or C++ |
 //! | the bodies of exported macros | they are expanded in crates that may not know dstd |
 //! | `core`, `alloc` | they start no threads |
 
-use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,8 +21,10 @@ use super::args::{Facade, SwapCommand};
 use super::manifest::{origin, with_dependency};
 use super::metadata::{Failure, Metadata, Package, ask, here, wrong};
 use super::source::edit::{Edit, apply, unified};
-use super::source::{Kind, Source, place, walk};
+use super::source::{Kind, Named, Source, Sources, place};
 use super::vcs;
+
+mod write;
 
 /// A file and what it becomes.
 struct Swapped {
@@ -33,10 +35,37 @@ struct Swapped {
 
 /// Shows the difference on stdout, and makes it if that is wanted.
 pub(crate) fn run(command: &SwapCommand) -> Result<i32, Failure> {
-    let here = here(command.manifest_path.as_deref())?;
     let mut args = vec!["--no-deps".into()];
     args.extend(command.manifest_path.iter().flat_map(|path| ["--manifest-path".into(), path.into()]));
     let metadata = ask(&args)?;
+    let package = chosen(&metadata, command)?;
+    let mut swapped = Vec::new();
+    let paths = match command.facade {
+        Facade::Dstd => sources(package, &mut swapped)?,
+        Facade::DstdStd => 0,
+    };
+    swapped.extend(manifest(package, &metadata, command)?);
+    if swapped.is_empty() {
+        eprintln!("dstd: {} is swapped already", package.name);
+        return Ok(0);
+    }
+    let directory = real(package.directory())?;
+    show(&swapped, &directory)?;
+    let count = format!("{paths} paths in {} files", swapped.len());
+    if !command.write {
+        eprintln!("dstd: {count}; nothing is written without --write");
+        return Ok(0);
+    }
+    let files: Vec<&Path> = swapped.iter().map(|file| &*file.path).collect();
+    vcs::is_clean(&directory, &files, command.allow_dirty, command.allow_no_vcs).map_err(wrong)?;
+    write::all(&swapped).map_err(|words| (exit::INTERNAL, words))?;
+    eprintln!("dstd: swapped {count}; next: cargo fmt, which orders imports by name, and cargo dstd check");
+    Ok(0)
+}
+
+/// The package to swap.
+fn chosen<'a>(metadata: &'a Metadata, command: &SwapCommand) -> Result<&'a Package, Failure> {
+    let here = here(command.manifest_path.as_deref())?;
     let package = match &*metadata.selected(command.package.as_slice(), &here).map_err(wrong)? {
         [package] => *package,
         several => {
@@ -50,34 +79,26 @@ pub(crate) fn run(command: &SwapCommand) -> Result<i32, Failure> {
             package.name
         )));
     }
-    let mut swapped = Vec::new();
-    let mut paths = 0;
-    let broken = |words: String| (exit::INTERNAL, words);
-    if command.facade == Facade::Dstd {
-        paths = sources(package, &mut swapped)?;
+    Ok(package)
+}
+
+/// The path without links and `..`.
+fn real(path: &Path) -> Result<PathBuf, Failure> {
+    path.canonicalize().map_err(|error| wrong(format!("{}: {error}", path.display())))
+}
+
+/// Prints the difference; `git apply` takes names below the directory where it is started.
+fn show(swapped: &[Swapped], directory: &Path) -> Result<(), Failure> {
+    let here = real(&env::current_dir().unwrap_or_default())?;
+    let from = if directory.starts_with(&here) { &here } else { directory };
+    for file in swapped {
+        let name = file.path.strip_prefix(from).unwrap_or(&file.path).to_string_lossy().into_owned();
+        print!("{}", unified(&name, &file.old, &file.new));
     }
-    swapped.extend(manifest(package, &metadata, command)?);
-    if swapped.is_empty() {
-        eprintln!("dstd: {} is swapped already", package.name);
-        return Ok(0);
+    if *from != here {
+        eprintln!("dstd: names are those in {}: `git apply` takes the difference there", from.display());
     }
-    let shown = env::current_dir().map_err(|error| broken(error.to_string()))?;
-    for file in &swapped {
-        let name = file.path.strip_prefix(&shown).unwrap_or(&file.path).to_string_lossy().into_owned();
-        print!("{}", unified(name.trim_start_matches('/'), &file.old, &file.new));
-    }
-    let count = format!("{paths} paths in {} files", swapped.len());
-    if !command.write {
-        eprintln!("dstd: {count}; nothing is written without --write");
-        return Ok(0);
-    }
-    vcs::is_clean(package.directory(), command.allow_dirty, command.allow_no_vcs).map_err(wrong)?;
-    for file in &swapped {
-        fs::write(&file.path, &file.new)
-            .map_err(|error| broken(format!("{}: {error}", file.path.display())))?;
-    }
-    eprintln!("dstd: swapped {count}; next: cargo fmt, which orders imports by name, and cargo dstd check");
-    Ok(0)
+    Ok(())
 }
 
 fn manifest(
@@ -86,9 +107,10 @@ fn manifest(
     command: &SwapCommand,
 ) -> Result<Option<Swapped>, Failure> {
     let facade = command.facade;
-    let there = package.dependencies.iter().find(|dependency| {
-        dependency.kind.is_none() && dependency.rename.as_deref().unwrap_or(&dependency.name) == facade.name()
-    });
+    let there = package
+        .dependencies
+        .iter()
+        .find(|dependency| dependency.kind.is_none() && dependency.in_sources() == facade.name());
     match there {
         Some(dependency) if dependency.name == facade.package() => return Ok(None),
         Some(dependency) => {
@@ -108,38 +130,37 @@ fn manifest(
     let root = if root == package.manifest_path { old.clone() } else { read(&root)? };
     let origin = origin(&command.origin)?;
     let new = with_dependency(&old, package.directory(), Some(&root), facade, &origin).map_err(wrong)?;
-    Ok(Some(Swapped { path: package.manifest_path.clone(), old, new }))
+    Ok(Some(Swapped { path: real(&package.manifest_path)?, old, new }))
 }
 
 /// Swaps all files of a package; returns the number of paths.
 fn sources(package: &Package, swapped: &mut Vec<Swapped>) -> Result<usize, Failure> {
-    let targets = || package.targets.iter().filter(|target| !target.is("custom-build"));
-    let mut files = BTreeMap::new();
-    for target in targets() {
-        walk(&target.src_path, &mut files).map_err(|words| (SOURCE, words))?;
-    }
-    if let Some(words) = files.values().find_map(own_std) {
+    let all = Sources::of(package).map_err(|words| (SOURCE, words))?;
+    if let Some(words) = all.files.values().find_map(own_std) {
         return Err(wrong(words));
     }
+    all.say_unseen(package);
+    let directory = real(package.directory())?;
     let mut paths = 0;
     let mut roots = Vec::new();
-    for source in files.values() {
+    for source in all.files.values() {
         let edits = edits(source);
-        let kept: Vec<_> = source.named.iter().filter(|path| path.kept.is_some() && is_std(path)).collect();
-        for path in kept {
-            let (line, column, _) = place(&source.text, path.words[0].at.start);
-            let why = path.kept.unwrap_or_default();
-            eprintln!("dstd: {}:{line}:{column}: stays `std`: {why}", source.path.display());
-        }
-        paths += edits.len();
-        if !source.path.starts_with(package.directory()) && !edits.is_empty() {
-            eprintln!(
-                "dstd: {} is not in the package's directory, and stays as it is",
-                source.path.display()
-            );
+        let why = if !source.path.starts_with(&directory) {
+            Some("it is not in the package's directory")
+        } else if all.building.contains_key(&source.path) {
+            Some("the build script, which has no dstd, shares it")
+        } else {
+            None
+        };
+        if let Some(why) = why {
+            if !edits.is_empty() {
+                eprintln!("dstd: {} stays as it is: {why}", source.path.display());
+            }
             continue;
         }
-        roots.extend(targets().map(|target| &target.src_path).find(|root| **root == source.path));
+        say_kept(source);
+        paths += edits.len();
+        roots.extend(all.roots.iter().find(|root| **root == source.path));
         if !edits.is_empty() {
             let (path, old) = (source.path.clone(), source.text.clone());
             swapped.push(Swapped { path, new: apply(&old, &edits), old });
@@ -147,10 +168,19 @@ fn sources(package: &Package, swapped: &mut Vec<Swapped>) -> Result<usize, Failu
     }
     if package.edition == "2015" && paths > 0 {
         for root in roots {
-            declare(&files[root], swapped);
+            declare(&all.files[root], swapped);
         }
     }
     Ok(paths)
+}
+
+/// Says which paths of a source are left alone.
+fn say_kept(source: &Source) {
+    for path in source.named.iter().filter(|path| is_std(path)) {
+        let Some(why) = path.kept else { continue };
+        let (line, column, _) = place(&source.text, path.words[0].at.start);
+        eprintln!("dstd: {}:{line}:{column}: stays `std`: {why}", source.path.display());
+    }
 }
 
 /// The status when a source cannot be read: that of the compiler.
@@ -176,7 +206,7 @@ fn declare(root: &Source, swapped: &mut Vec<Swapped>) {
     }
 }
 
-fn is_std(path: &super::source::Named) -> bool {
+fn is_std(path: &Named) -> bool {
     if path.words[0].text != "std" {
         return false;
     }
@@ -206,24 +236,26 @@ fn edits(source: &Source) -> Vec<Edit> {
 
 /// Words about a `std` or `dstd` that the program has made itself, where there is one.
 fn own_std(source: &Source) -> Option<String> {
+    let is_ours = |name: &str| name == "std" || name == "dstd";
     let module = source
         .modules
         .iter()
-        .map(|module| &module.name)
-        .find(|name| name.text == "std" || name.text == "dstd");
-    let alias = source.named.iter().find_map(|path| match &path.kind {
-        Kind::Use { alias: Some(alias), .. } | Kind::ExternCrate { alias: Some(alias) }
-            if (alias == "std" || alias == "dstd")
-                && path.words.last().is_none_or(|word| word.text != "std" && word.text != "dstd") =>
-        {
-            path.words.first()
-        }
-        _ => None,
+        .map(|module| (&module.name, &*module.name.text))
+        .find(|(_, name)| is_ours(name));
+    let import = source.named.iter().filter(|path| path.kept.is_none()).find_map(|path| {
+        let first = path.words.first().filter(|word| !is_ours(&word.text))?;
+        let name = match &path.kind {
+            Kind::Use { glob: true, .. } | Kind::Code => return None,
+            Kind::Use { alias, .. } | Kind::ExternCrate { alias } => {
+                alias.as_deref().or(path.words.last().map(|word| &*word.text))?
+            }
+        };
+        is_ours(name).then_some((first, name))
     });
-    let name = module.or(alias)?;
-    let (line, column, _) = place(&source.text, name.at.start);
+    let (word, name) = module.or(import)?;
+    let (line, column, _) = place(&source.text, word.at.start);
     let path = source.path.display();
-    Some(format!("{path}:{line}:{column}: the program has a `{}` of its own: swap it by hand", name.text))
+    Some(format!("{path}:{line}:{column}: the program has a `{name}` of its own: swap it by hand"))
 }
 
 #[cfg(test)]

@@ -122,9 +122,9 @@ fn names_std(package: &Package) -> Result<(), String> {
         let any = package.targets.iter().any(|target| target.is("bin"));
         return if any { Ok(()) } else { Err("it has no library".to_owned()) };
     };
-    let mut files = BTreeMap::new();
-    source::walk(&library.src_path, &mut files)?;
-    let without = files.get(&library.src_path).is_some_and(|root| {
+    let mut files = source::Files::new();
+    let root = source::walk(&library.src_path, &mut files)?;
+    let without = files.get(&root).is_some_and(|root| {
         // `#![cfg_attr(.., no_std)]` is decided by features.
         root.attributes.iter().any(|name| name.text == "no_std" && name.at.start < root.items)
     });

@@ -1,6 +1,6 @@
-//! The trees of `use`, and the files that `#[path]` names.
+//! The trees of `use`, and the files that `#[path]` and `include!` name.
 
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Literal, TokenStream, TokenTree};
 
 use super::Word;
 use super::parts::Kind;
@@ -75,11 +75,24 @@ pub(super) fn named_files(attribute: TokenStream) -> Vec<String> {
         match (token, tokens.get(at + 2)) {
             (TokenTree::Group(group), _) => files.extend(named_files(group.stream())),
             (TokenTree::Ident(name), Some(TokenTree::Literal(literal))) if name == "path" => {
-                let text = literal.to_string();
-                files.push(text.trim_start_matches('r').trim_matches(['#', '"']).to_owned());
+                files.push(content(literal));
             }
             _ => {}
         }
     }
     files
+}
+
+/// What a macro is given, if that is one literal.
+pub(super) fn only_literal(arguments: TokenStream) -> Option<String> {
+    let mut tokens = arguments.into_iter();
+    match (tokens.next(), tokens.next()) {
+        (Some(TokenTree::Literal(literal)), None) => Some(content(&literal)),
+        _ => None,
+    }
+}
+
+/// The text of a string without its marks.
+fn content(literal: &Literal) -> String {
+    literal.to_string().trim_start_matches('r').trim_matches(['#', '"']).to_owned()
 }

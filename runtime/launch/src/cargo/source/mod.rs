@@ -1,7 +1,8 @@
 //! A program's own sources, read without compiling them: which paths they name, and where.
 //!
 //! ```text
-//! modules   from a target's root along `mod x;` to every file
+//! package   all sources of a package
+//! modules   from a target's root along `mod x;` and `include!` to every file
 //!    `-- scan     one file: its tokens become paths, imports, scopes
 //!          |-- parts     what a file is made of
 //!          |-- imports   the trees of `use`
@@ -14,11 +15,13 @@
 pub(crate) mod edit;
 mod imports;
 mod modules;
+mod package;
 mod parts;
 mod resolve;
 mod scan;
 
-pub(crate) use modules::walk;
+pub(crate) use modules::{Files, walk};
+pub(crate) use package::Sources;
 pub(crate) use parts::{Kind, Named, Source};
 
 use std::ops::Range;

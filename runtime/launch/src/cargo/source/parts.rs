@@ -19,6 +19,8 @@ pub(crate) struct Source {
     pub(crate) named: Vec<Named>,
     /// `mod x;` and `mod x { .. }`.
     pub(crate) modules: Vec<Module>,
+    /// Files whose text is put in place of `include!("..")`.
+    pub(crate) includes: Vec<String>,
     /// Literals, as they are written.
     pub(crate) literals: Vec<Word>,
     /// The names of attributes.

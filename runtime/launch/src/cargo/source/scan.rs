@@ -9,8 +9,9 @@ use proc_macro2::{Delimiter, Group, LexError, Spacing, Span, TokenStream, TokenT
 use super::parts::{Kind, Let, Module, Named, Scope, Source};
 use super::{Word, imports};
 
-/// Macros whose arguments are text or code for another crate.
-const FOR_OTHERS: [&str; 5] = ["quote", "quote_spanned", "parse_quote", "parse_quote_spanned", "stringify"];
+/// Macros whose arguments are text, code for another crate, or C++.
+const FOR_OTHERS: [&str; 7] =
+    ["quote", "quote_spanned", "parse_quote", "parse_quote_spanned", "stringify", "cpp", "cpp_class"];
 /// Words after which `::` begins a path.
 const KEYWORDS: [&str; 23] = [
     "as", "await", "box", "break", "const", "dyn", "else", "for", "if", "impl", "in", "let", "match", "move",
@@ -69,7 +70,10 @@ impl Scanner {
     }
 
     fn word(&self, token: &TokenTree) -> Word {
-        Word { text: token.to_string(), at: self.at(token.span()) }
+        let text = token.to_string();
+        // A raw name is the same name; the text of a literal stays as it is written.
+        let name = matches!(token, TokenTree::Ident(_)).then(|| text.strip_prefix("r#")).flatten();
+        Word { text: name.unwrap_or(&text).to_owned(), at: self.at(token.span()) }
     }
 
     fn tokens(&mut self, stream: TokenStream, block: &Range<usize>) {
@@ -94,11 +98,16 @@ impl Scanner {
                     next + 1 + usize::from(named && matches!(punct.as_char(), '\'' | '$'))
                 }
                 TokenTree::Group(group) => {
-                    if is_attribute(&tokens[..next]) {
+                    let is_attribute = is_attribute(&tokens[..next]);
+                    if is_attribute {
                         attributes.push(group.clone());
                         self.attribute(group);
                     }
-                    self.group(group, block);
+                    // A comment with documentation is an attribute, and no code.
+                    let first = group.stream().into_iter().next();
+                    if !is_attribute || !first.is_some_and(|name| is(&name, "doc")) {
+                        self.group(group, block);
+                    }
                     if group.delimiter() == Delimiter::Brace {
                         attributes.clear();
                     }
@@ -159,9 +168,9 @@ impl Scanner {
                 }
             }
             "macro_rules" if punct(tokens, at + 1) == Some('!') => {
-                let exported =
-                    attributes.iter().any(|group| group.stream().to_string().contains("macro_export"));
+                let exported = attributes.iter().any(|group| names(group, "macro_export"));
                 if let (true, Some(TokenTree::Group(body))) = (exported, following(3)) {
+                    attributes.clear();
                     self.kept("an exported macro, which other crates expand", body, block);
                     return at + 4;
                 }
@@ -212,21 +221,28 @@ impl Scanner {
                 scope: self.scope,
             });
         }
-        if FOR_OTHERS.contains(&last.as_str())
-            && punct(tokens, end) == Some('!')
+        if punct(tokens, end) == Some('!')
             && let Some(TokenTree::Group(group)) = tokens.get(end + 1)
         {
-            self.kept("words that a macro keeps as they are", group, block);
-            return end + 2;
+            if FOR_OTHERS.contains(&last.as_str()) {
+                self.kept("words that a macro keeps as they are, or of another language", group, block);
+                return end + 2;
+            }
+            if last == "include" && self.kept.is_none() {
+                self.source.includes.extend(imports::only_literal(group.stream()));
+            }
         }
         end
     }
 
-    /// Whether `::` at this place begins a path, and does not continue one: `&::std::mem`, `<T>::std`.
+    /// Whether `::` at this place begins a path, and does not continue one: `&::std::mem`, `&'a ::std::mem`, `<T>::std`.
     fn begins_a_path(&self, tokens: &[TokenTree], colons: usize) -> bool {
         let Some(before) = colons.checked_sub(1).map(|before| &tokens[before]) else { return true };
         match before {
-            TokenTree::Ident(word) => KEYWORDS.contains(&word.to_string().as_str()),
+            TokenTree::Ident(word) => {
+                let is_lifetime = punct(tokens, colons.wrapping_sub(2)) == Some('\'');
+                is_lifetime || KEYWORDS.contains(&word.to_string().as_str())
+            }
             TokenTree::Punct(punct) if punct.as_char() == '>' => {
                 self.at(before.span()).end < self.at(tokens[colons].span()).start
             }
@@ -324,6 +340,14 @@ fn punct(tokens: &[TokenTree], at: usize) -> Option<char> {
         TokenTree::Punct(punct) => Some(punct.as_char()),
         _ => None,
     }
+}
+
+/// Whether a word stands in an attribute, also under `cfg_attr`. A comment's words are literals.
+fn names(attribute: &Group, name: &str) -> bool {
+    attribute.stream().into_iter().any(|token| match &token {
+        TokenTree::Group(group) => names(group, name),
+        token => is(token, name),
+    })
 }
 
 fn is(token: &TokenTree, word: &str) -> bool {

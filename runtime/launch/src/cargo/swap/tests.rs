@@ -59,6 +59,20 @@ fn every_form_of_a_path_is_swapped() {
             "fn f() { if x > ::std::i8::MAX { return ::std::mem::drop(1); } }",
             "fn f() { if x > ::dstd::i8::MAX { return ::dstd::mem::drop(1); } }",
         ),
+        ("struct P<'a> { h: &'a ::std::vec::Vec<u8> }", "struct P<'a> { h: &'a ::dstd::vec::Vec<u8> }"),
+        ("fn f(x: &'static ::std::thread::Thread) {}", "fn f(x: &'static ::dstd::thread::Thread) {}"),
+        (
+            "use r#std::thread; fn f() { r#std::mem::drop(1) }",
+            "use dstd::thread; fn f() { dstd::mem::drop(1) }",
+        ),
+        (
+            "#[macro_export] macro_rules! a { () => { std::x() } } macro_rules! b { () => { std::y() } }",
+            "#[macro_export] macro_rules! a { () => { std::x() } } macro_rules! b { () => { dstd::y() } }",
+        ),
+        (
+            "/// No macro_export.\nmacro_rules! b { () => { std::y() } }",
+            "/// No macro_export.\nmacro_rules! b { () => { dstd::y() } }",
+        ),
         (
             "mod a { mod b { fn f() { std::thread::yield_now() } } }",
             "mod a { mod b { fn f() { dstd::thread::yield_now() } } }",
@@ -77,6 +91,8 @@ fn everything_else_stays() {
         "fn f() { crate::std::x(); self::std::y(); a::std::z(); <T>::std::new(); Vec::<u8>::std::q(); }",
         "fn f() -> T { quote! { ::std::thread::spawn(#x) } }",
         "const T: &str = stringify!(std::mem::swap);",
+        "fn f() { cpp!([] { std::cout << 1; }) }",
+        "#[cfg_attr(a, macro_export)]\nmacro_rules! m { () => { std::thread::spawn(|| ()) } }",
         "#[macro_export]\nmacro_rules! m { () => { ::std::thread::spawn(|| ()) } }",
         "struct S { std: u8 } fn f() -> S { S { std: 1 } }",
         "use *; use {}; use ::{*}; use as x; use {as y}; extern crate; mod; let; use",
@@ -95,12 +111,26 @@ fn blanks_scripts_and_marks_stay_where_they_are() {
 
 #[test]
 fn a_std_of_the_programs_own_is_refused() {
-    for text in
-        ["mod std;", "mod std { }", "use crate::a as std;", "extern crate core as std;", "mod dstd {}"]
-    {
+    for text in [
+        "mod std;",
+        "mod std { }",
+        "use crate::a as std;",
+        "extern crate core as std;",
+        "mod dstd {}",
+        "use foreign::std;",
+        "use foreign::{x, std::{self, io}};",
+        "use foreign::dstd as dstd;",
+    ] {
         assert!(own_std(&source(text)).is_some(), "{text}");
     }
-    for text in ["use std as std;", "extern crate std as std;", "use std::io;", "extern crate dstd as std;"] {
+    for text in [
+        "use std as std;",
+        "extern crate std as std;",
+        "use std::io;",
+        "extern crate dstd as std;",
+        "use std::*;",
+        "use foreign::std as s;",
+    ] {
         assert!(own_std(&source(text)).is_none(), "{text}");
     }
 }
