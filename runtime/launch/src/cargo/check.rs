@@ -1,12 +1,11 @@
 //! `cargo dstd check`: says of a package's own sources what stays on one node.
 
-use std::collections::BTreeMap;
 use std::env;
 
 use super::args::{CheckCommand, Facade};
-use super::lint::{LINTS, find, show};
+use super::lint::{LINTS, Program, find, show};
 use super::metadata::{Failure, Package, ask, here, wrong};
-use super::source::walk;
+use super::source::Sources;
 use super::swap::SOURCE;
 
 /// Prints findings on stderr, as the compiler does.
@@ -20,13 +19,13 @@ pub(crate) fn run(command: &CheckCommand) -> Result<i32, Failure> {
     if let Some(name) = command.deny.iter().chain(&command.allow).find(|name| !known(name)) {
         return Err(wrong(format!("there is no lint {name}; `cargo dstd check --list` shows them")));
     }
-    let here = here(command.manifest_path.as_deref())?;
     let mut args = vec!["--no-deps".into()];
     args.extend(command.manifest_path.iter().flat_map(|path| ["--manifest-path".into(), path.into()]));
     let metadata = ask(&args)?;
     let packages = if command.workspace {
         metadata.packages.iter().collect()
     } else {
+        let here = here(command.manifest_path.as_deref())?;
         metadata.selected(&command.package, &here).map_err(wrong)?
     };
     let mut denied = false;
@@ -38,25 +37,15 @@ pub(crate) fn run(command: &CheckCommand) -> Result<i32, Failure> {
 
 /// Checks one package; whether something is found that is denied.
 fn check(package: &Package, command: &CheckCommand) -> Result<bool, Failure> {
-    let depends = |facade: Facade| {
-        package.dependencies.iter().any(|dependency| {
-            dependency.name == facade.package()
-                && dependency.rename.as_deref().unwrap_or(&dependency.name) == facade.name()
-        })
-    };
-    let renamed = depends(Facade::DstdStd);
-    let mut files = BTreeMap::new();
-    for target in &package.targets {
-        // What runs while building has one node.
-        if !target.is("custom-build") && !target.is("proc-macro") {
-            walk(&target.src_path, &mut files).map_err(|words| (SOURCE, words))?;
-        }
-    }
+    let program = program(package);
+    // What runs while building has one node.
+    let sources = Sources::of(package).map_err(|words| (SOURCE, words))?;
+    sources.say_unseen(package);
     let from = env::current_dir().unwrap_or_default();
     let (mut warnings, mut errors) = (0, 0);
-    for (path, source) in &files {
+    for (path, source) in &sources.files {
         let file = path.strip_prefix(&from).unwrap_or(path).display().to_string();
-        for finding in find(source, renamed) {
+        for finding in find(source, &program) {
             let level = match level(command, finding.lint) {
                 Level::Allow => continue,
                 Level::Warn => "warning",
@@ -72,7 +61,7 @@ fn check(package: &Package, command: &CheckCommand) -> Result<bool, Failure> {
             eprintln!("{word}: `{}` has {count} {word}{plural} of `cargo dstd check`", package.name);
         }
     }
-    if !renamed && !depends(Facade::Dstd) {
+    if !program.renamed && !depends(package, Facade::Dstd) {
         eprintln!(
             "dstd: `{}` does not depend on dstd: `cargo dstd swap --write` changes that, or `std = {{ package = \
              \"dstd-std\", .. }}` in its Cargo.toml",
@@ -80,6 +69,17 @@ fn check(package: &Package, command: &CheckCommand) -> Result<bool, Failure> {
         );
     }
     Ok(errors > 0)
+}
+
+/// What its Cargo.toml says of a package.
+fn program(package: &Package) -> Program {
+    let crates = package.dependencies.iter().map(|dependency| dependency.in_sources().replace('-', "_"));
+    Program { renamed: depends(package, Facade::DstdStd), crates: crates.collect() }
+}
+
+fn depends(package: &Package, facade: Facade) -> bool {
+    let is_it = |name: &str, called: &str| name == facade.package() && called == facade.name();
+    package.dependencies.iter().any(|dependency| is_it(&dependency.name, dependency.in_sources()))
 }
 
 enum Level {

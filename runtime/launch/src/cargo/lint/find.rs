@@ -2,22 +2,28 @@
 
 use std::collections::BTreeSet;
 
-use super::rules::{OF_A_PROCESS, OWN, RULES, THREADS};
-use super::{Finding, moments};
+use super::rules::{OF_A_PROCESS, RULES, THREADS};
+use super::{Finding, Program, moments};
 use crate::cargo::source::{Kind, Named, Source};
 
-/// All findings in a source, in its order. `renamed`: the program's `std` is dstd already.
-pub(crate) fn find(source: &Source, renamed: bool) -> Vec<Finding> {
+/// All findings in a source, in its order.
+pub(crate) fn find(source: &Source, program: &Program) -> Vec<Finding> {
     let mut found = Vec::new();
-    let mut pools = BTreeSet::new();
+    let mut said = BTreeSet::new();
+    // A module of the program may have the name of a crate.
+    let is_crate = |name: &str| {
+        name == "std"
+            || program.crates.contains(name) && !source.modules.iter().any(|module| module.name.text == name)
+    };
     for path in &source.named {
-        let meanings = source.meanings(path);
-        if !renamed {
+        let mut meanings = source.meanings(path);
+        meanings.retain(|meaning| is_crate(meaning.split("::").next().unwrap_or_default()));
+        if !program.renamed {
             found.extend(import(path));
         }
-        found.extend(foreign_threads(path, &meanings, &mut pools));
+        found.extend(foreign_threads(path, &meanings, &mut said));
         if path.kind == Kind::Code {
-            found.extend(named(path, &meanings));
+            found.extend(named(path, &meanings, &mut said));
         }
     }
     found.extend(moments::find(source));
@@ -45,28 +51,23 @@ pub(crate) fn find(source: &Source, renamed: bool) -> Vec<Finding> {
     found
 }
 
-/// A path that begins with `std` and goes on with a module of dstd's own.
+/// A path that begins with `std` and goes on to threads, or nobody knows where. Other modules' types are std's own in
+/// dstd as well. What a swap leaves alone is not mentioned.
 fn import(path: &Named) -> Option<Finding> {
-    let first = path.words.first().filter(|word| word.text == "std")?;
-    let module = path.words.get(1);
-    let finding = |words: String| Finding {
+    let first = path.words.first().filter(|word| word.text == "std" && path.kept.is_none())?;
+    let words = match (path.words.get(1).map(|word| word.text.as_str()), &path.kind) {
+        (Some("thread"), _) => "threads of `std::thread` stay on the node that starts them",
+        (None, Kind::Use { .. } | Kind::ExternCrate { .. }) => {
+            "names of std, whose threads stay on the node that starts them"
+        }
+        _ => return None,
+    };
+    Some(Finding {
         lint: "std_import",
         at: first.at.start..path.words.last().map_or(first.at.end, |last| first.at.end.max(last.at.end)),
-        words,
+        words: words.to_owned(),
         help: "`cargo dstd swap` writes `dstd` in place of `std`".to_owned(),
-    };
-    match (module.map(|word| word.text.as_str()), &path.kind) {
-        (Some("thread"), _) => {
-            Some(finding("threads of `std::thread` stay on the node that starts them".to_owned()))
-        }
-        (Some(module), _) if OWN.contains(&module) => {
-            Some(finding(format!("dstd has a `{module}` of its own")))
-        }
-        (None, Kind::Use { .. } | Kind::ExternCrate { .. }) => {
-            Some(finding("names of std, where dstd has its own".to_owned()))
-        }
-        _ => None,
-    }
+    })
 }
 
 /// The first use of each crate that starts threads.
@@ -75,25 +76,30 @@ fn foreign_threads(path: &Named, meanings: &[String], said: &mut BTreeSet<&'stat
     // A name alone is a variable or a function, unless it is imported.
     let is_path = path.words.len() > 1 || path.kind != Kind::Code;
     let (name, package) = THREADS.iter().find(|(name, _)| is_path && is_it(name))?;
-    said.insert(package).then(|| Finding {
+    let help = match package {
+        Some(package) => format!("`cargo dstd run --convert {package}` lets them run on all nodes"),
+        None => "they wait for descriptors of their node: start what computes with `dstd::thread`".to_owned(),
+    };
+    said.insert(package.unwrap_or(name)).then(|| Finding {
         lint: "foreign_threads",
         at: path.words[0].at.start..path.words[path.words.len() - 1].at.end.max(path.words[0].at.end),
         words: format!("threads of `{name}` stay on the node that starts them"),
-        help: format!("`cargo dstd run --convert {package}` lets them run on all nodes"),
+        help,
     })
 }
 
-fn named(path: &Named, meanings: &[String]) -> Option<Finding> {
-    let rule = RULES.iter().find(|rule| {
-        rule.names.iter().any(|name| {
-            meanings.iter().any(|meaning| match name.strip_suffix('*') {
-                Some(start) => meaning.starts_with(start),
-                None => meaning == name,
-            })
+/// A name that a rule is about; of a rule for a whole crate the first.
+fn named(path: &Named, meanings: &[String], said: &mut BTreeSet<&'static str>) -> Option<Finding> {
+    let is_it = |name: &str| {
+        meanings.iter().any(|meaning| match name.strip_suffix('*') {
+            Some(start) => meaning.starts_with(start),
+            None => meaning == name,
         })
-    })?;
+    };
+    let (rule, wanted) =
+        RULES.iter().find_map(|rule| Some((rule, *rule.names.iter().find(|name| is_it(name))?)))?;
     let name = path.words.last()?;
-    Some(Finding {
+    (!wanted.ends_with("::*") || said.insert(wanted)).then(|| Finding {
         lint: rule.lint,
         at: path.words[0].at.start..name.at.end,
         words: format!("`{}` {}", name.text, rule.words),
@@ -127,7 +133,9 @@ mod tests {
 
     fn lints(text: &str) -> Vec<(&'static str, String)> {
         let source = Source::read(PathBuf::from("f.rs"), text.to_owned()).unwrap();
-        find(&source, false).into_iter().map(|f| (f.lint, text[f.at].to_owned())).collect()
+        let crates = ["rayon", "crossbeam", "libc", "tokio", "mio", "polling", "threadpool"];
+        let program = Program { renamed: false, crates: crates.map(str::to_owned).into() };
+        find(&source, &program).into_iter().map(|f| (f.lint, text[f.at].to_owned())).collect()
     }
 
     #[track_caller]
@@ -138,10 +146,12 @@ mod tests {
     }
 
     #[test]
-    fn imports_to_swap_are_those_of_modules_that_dstd_has() {
+    fn imports_to_swap_are_those_of_threads() {
         finds("use std::thread;", &[("std_import", "std::thread")]);
         finds("fn f() { std::thread::spawn(|| ()); }", &[("std_import", "std::thread::spawn")]);
-        finds("use std::{io, sync::Arc};", &[("std_import", "std::{io, sync::Arc")]);
+        finds("use std::{io, thread::sleep};", &[("std_import", "std::{io, thread::sleep")]);
+        finds("use std::{io, sync::Arc, collections::HashMap};", &[]);
+        finds("fn f() { quote! { std::thread::spawn(f) } }", &[]);
         finds("use std::*;", &[("std_import", "std")]);
         finds("use std::io; use dstd::thread; fn f() { std::mem::drop(1) }", &[]);
     }
@@ -165,6 +175,7 @@ mod tests {
         );
         finds("#[global_allocator] static A: B = B;", &[("own_allocator", "global_allocator")]);
         finds("const F: &str = \"/proc/self/fd\"; // /proc/self", &[("node_identity", "\"/proc/self/fd\"")]);
+        finds("//! Reads /proc/self/maps.\n\n/// And /proc/self/fd.\nfn f() {}", &[]);
     }
 
     #[test]
@@ -174,6 +185,14 @@ mod tests {
             &[("foreign_threads", "rayon::prelude")],
         );
         finds("use crossbeam::channel; fn tokio() { tokio() }", &[]);
+        finds("fn f(t: mio::Token) -> mio::Poll { mio::Poll::new() }", &[("node_descriptor", "mio::Token")]);
+    }
+
+    #[test]
+    fn a_module_or_another_crate_of_that_name_is_not_meant() {
+        finds("mod threadpool; fn f() { threadpool::start() }", &[]);
+        finds("mod polling; fn f() { polling::go() }", &[]);
+        finds("use smol::block_on; fn f() { memmap2::Mmap::map(f) }", &[]);
     }
 
     #[test]
@@ -189,6 +208,6 @@ mod tests {
     #[test]
     fn a_renamed_program_has_nothing_to_import() {
         let source = Source::read(PathBuf::from("f.rs"), "use std::thread;".to_owned()).unwrap();
-        assert_eq!(find(&source, true), []);
+        assert_eq!(find(&source, &Program { renamed: true, ..Program::default() }), []);
     }
 }

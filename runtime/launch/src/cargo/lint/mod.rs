@@ -19,7 +19,17 @@ pub(crate) use find::find;
 pub(crate) use rules::LINTS;
 pub(crate) use show::show;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
+
+/// What findings depend on besides a source.
+#[derive(Debug, Default)]
+pub(crate) struct Program {
+    /// Its `std` is dstd already.
+    pub(crate) renamed: bool,
+    /// Crates that it depends on, as its sources name them.
+    pub(crate) crates: BTreeSet<String>,
+}
 
 /// A place where a program says something that stays on one node.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -25,6 +25,8 @@ pub(super) fn find(source: &Source) -> Vec<Finding> {
             continue;
         }
         let closures = source.calls.iter().filter(|call| SPAWNING.contains(&call.text.as_str()));
+        // Where nothing is captured, a value is taken.
+        let closures = closures.filter(|call| source.text[call.at.clone()].contains('|'));
         for call in closures.filter(|call| variable.block.contains(&call.at.start)) {
             let again = source.lets.iter().find(|other| {
                 call.at.contains(&other.name.at.start) && other.name.text == variable.name.text
@@ -111,6 +113,7 @@ mod tests {
             "fn f() { let start = Instant::now(); thread::spawn(|| { let start = 1; g(start) }); }",
             "fn f() { let start = Instant::now(); } fn g() { thread::spawn(|| h(start)); }",
             "fn f() { let start = 1; Instant::now(); thread::spawn(|| h(start)); }",
+            "fn f() { let start = Instant::now(); client.call(start.elapsed()); }",
         ] {
             assert_eq!(found(text), [""; 0], "{text}");
         }

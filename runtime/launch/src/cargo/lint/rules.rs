@@ -10,7 +10,7 @@ pub(crate) struct Lint {
 
 /// All lints.
 pub(crate) const LINTS: &[Lint] = &[
-    Lint { name: "std_import", about: "a path of std whose module dstd has itself: swap it" },
+    Lint { name: "std_import", about: "threads of std, which stay on their node: swap the path" },
     Lint { name: "foreign_threads", about: "a crate that starts threads by itself" },
     Lint { name: "instant", about: "an Instant that nodes on several hosts may compare" },
     Lint { name: "node_identity", about: "ids and files of a process, which a node has of its own" },
@@ -104,24 +104,22 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-/// Crates that start threads by themselves, and what of them to convert.
-pub(super) const THREADS: &[(&str, &str)] = &[
-    ("rayon", "rayon-core"),
-    ("rayon_core", "rayon-core"),
-    ("threadpool", "threadpool"),
-    ("scoped_threadpool", "scoped_threadpool"),
-    ("crossbeam::thread", "crossbeam-utils"),
-    ("crossbeam::scope", "crossbeam-utils"),
-    ("crossbeam_utils::thread", "crossbeam-utils"),
-    ("tokio", "tokio"),
-    ("async_std", "async-std"),
-    ("smol", "smol"),
-    ("futures::executor::ThreadPool", "futures-executor"),
-    ("futures_executor::ThreadPool", "futures-executor"),
+/// Crates that start threads by themselves, and what of them to convert; nothing, where the threads wait for
+/// descriptors of their node.
+pub(super) const THREADS: &[(&str, Option<&str>)] = &[
+    ("rayon", Some("rayon-core")),
+    ("rayon_core", Some("rayon-core")),
+    ("threadpool", Some("threadpool")),
+    ("scoped_threadpool", Some("scoped_threadpool")),
+    ("crossbeam::thread", Some("crossbeam-utils")),
+    ("crossbeam::scope", Some("crossbeam-utils")),
+    ("crossbeam_utils::thread", Some("crossbeam-utils")),
+    ("tokio", None),
+    ("async_std", None),
+    ("smol", None),
+    ("futures::executor::ThreadPool", Some("futures-executor")),
+    ("futures_executor::ThreadPool", Some("futures-executor")),
 ];
-
-/// Modules that dstd has itself.
-pub(super) const OWN: [&str; 3] = ["thread", "sync", "collections"];
 
 /// Files that are another for every process.
 pub(super) const OF_A_PROCESS: &str = "/proc/self";
