@@ -24,6 +24,25 @@ pub(crate) fn a_run_builds_what_it_runs() {
     }
 }
 
+/// A test program that the launcher does not start would pass on one node.
+pub(crate) fn test_programs_are_launched_whatever_they_are_built_for() {
+    let folder = Folder::new();
+    folder.package("tiny", "fn main() {}\n#[test]\nfn t() {}\n", "");
+    let refused = "is the program built with dstd?";
+    folder.dstd("test -n 2 --bins").code(69).said(refused);
+    folder.write(".cargo/config.toml", "[build]\ntarget = \"x86_64-unknown-linux-musl\"\n");
+    folder.dstd("test -n 2 --bins").code(69).said(refused);
+    let runner = "[target.'cfg(unix)']\nrunner = \"true\"\n";
+    folder.write(".cargo/config.toml", runner);
+    folder.dstd("test -n 2 --bins").code(69).said(refused);
+    // What this command does not know is cargo's.
+    folder.write("src/bin/other.rs", "fn main() { no }\n");
+    folder.dstd("test -n 2 --bin tiny --no-run --color never").code(0).said("unittests src/main.rs");
+    let built = folder.dstd("build --dev --bin tiny --message-format json --config profile.dev.debug=false");
+    assert!(built.code(0).stdout().contains("\"reason\":\"build-finished\""));
+    folder.dstd("build --dev --bins").code(101).said("error");
+}
+
 pub(crate) fn a_new_program_runs_and_is_tested_on_three_nodes() {
     for facade in ["dstd", "dstd-std"] {
         let folder = Folder::new();
@@ -191,6 +210,61 @@ pub(crate) fn a_swap_can_be_undone_or_is_not_made() {
     own.dstd("swap").code(101).said("src/main.rs:1:");
 }
 
+/// Files that a program shares, with others and with what builds it.
+pub(crate) fn a_swap_stays_in_its_package() {
+    let folder = Folder::new();
+    let std = "pub fn f() -> std::thread::ThreadId { std::thread::current().id() }\n";
+    folder.write(
+        "program/Cargo.toml",
+        "[package]\nname = \"program\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[workspace]\n",
+    );
+    folder.write(
+        "program/src/main.rs",
+        "#[path = \"../../shared/x.rs\"]\nmod x;\nmod both;\nmod cli;\ninclude!(\"inc.rs\");\n\
+         macro_rules! mods { ($m:ident) => { mod $m; } }\nmods! { hidden }\nfn main() { std::thread::yield_now() }\n",
+    );
+    for name in [
+        "shared/x.rs",
+        "program/src/both.rs",
+        "program/src/cli.rs",
+        "program/src/inc.rs",
+        "program/src/hidden.rs",
+    ] {
+        folder.write(name, std);
+    }
+    folder.write("program/tests/t.rs", "#[path = \"../src/../src/both.rs\"]\nmod both;\n");
+    folder.write("program/build.rs", "#[path = \"src/cli.rs\"]\nmod cli;\nfn main() { cli::f(); }\n");
+    assert!(folder.git("init -q") && folder.git("add -A") && folder.git("commit -q -m one"));
+
+    let shown = folder.within("program", "swap").code(0).said("dstd: 5 paths in 4 files");
+    let shown = shown.said("shared/x.rs stays as it is: it is not in the package's directory");
+    let shown = shown.said("src/cli.rs stays as it is: the build script, which has no dstd, shares it");
+    let shown = shown.said("src/hidden.rs is not looked at");
+    assert_eq!(shown.stdout().matches("+++ ").count(), 4, "{}", shown.stdout());
+    // From elsewhere the names are those in the package.
+    let elsewhere = folder.within("shared", "swap --manifest-path ../program/Cargo.toml").code(0);
+    assert_eq!(elsewhere.said("names are those in").stdout(), shown.stdout());
+    folder.write("shown.diff", &shown.stdout());
+    assert!(folder.git("apply --directory=program --check shown.diff"), "{}", shown.stdout());
+    fs::remove_file(folder.path().join("shown.diff")).unwrap();
+
+    folder.within("program", "swap --write --manifest-path Cargo.toml").code(0);
+    let text = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    for name in ["shared/x.rs", "program/src/cli.rs", "program/src/hidden.rs"] {
+        assert_eq!(text(name), std, "{name}");
+    }
+    for name in ["program/src/both.rs", "program/src/inc.rs"] {
+        assert_eq!(text(name), std.replace("std::", "dstd::"), "{name}");
+    }
+    // What git ignores could not be undone.
+    assert!(folder.git("reset -q --hard"));
+    folder.write(".gitignore", "program/\n");
+    assert!(folder.git("rm -q -r --cached program") && folder.git("commit -q -a -m two"));
+    folder.within("program", "swap --write").code(64).said("git ignores").said("--allow-no-vcs");
+    assert_eq!(text("program/src/both.rs"), std);
+    folder.within("program", "swap --write --allow-no-vcs").code(0);
+}
+
 pub(crate) fn a_check_says_where_and_ends_as_clippy_does() {
     let folder = Folder::new();
     let program = "use std::thread;\n\nfn main() {\n    let start = std::time::Instant::now();\n    \
@@ -225,88 +299,11 @@ warning: `id` is the node's own: every node is a process
     folder.dstd("check").code(101).said("src/inner.rs:1:");
 }
 
-/// A crate of somebody else's, that starts threads and knows only std.
-const POOL: &str = "use std::sync::mpsc;\nuse std::thread;\n\n\
-    pub fn everywhere<T: Send + 'static>(count: usize, work: fn() -> T) -> Vec<T> {\n    \
-    let (sender, receiver) = mpsc::channel();\n    for _ in 0..count {\n        let sender = sender.clone();\n        \
-    thread::Builder::new().spawn(move || sender.send(work()).unwrap()).unwrap();\n    }\n    drop(sender);\n    \
-    receiver.into_iter().collect()\n}\n\npub fn start() -> thread::JoinHandle<()> { thread::spawn(|| ()) }\n";
-
-fn program_with_pool(folder: &Folder, program: &str) {
-    let manifest = format!(
-        "[dependencies]\ndstd = {{ path = \"{}/dstd\" }}\npool-of-threads = {{ path = \"pool\" }}\nquiet = {{ path = \"quiet\" }}\n\n\
-         [build-dependencies]\nbuilder = {{ path = \"builder\" }}\n",
-        fs::canonicalize(ROOT).unwrap().display()
-    );
-    folder.package("user", program, &manifest);
-    for (name, directory, text) in
-        [("pool-of-threads", "pool", POOL), ("quiet", "quiet", "#![no_std]\n"), ("builder", "builder", "")]
-    {
-        let head = format!("[package]\nname = \"{name}\"\nversion = \"1.2.3\"\nedition = \"2021\"\n");
-        folder.write(&format!("{directory}/Cargo.toml"), &head);
-        folder.write(&format!("{directory}/src/lib.rs"), text);
-    }
-    folder.write("build.rs", "use builder as _;\nfn main() {}\n");
-}
-
-const USER: &str = "fn main() {\n    let mut nodes = pool_of_threads::everywhere(6, || format!(\"{:?}\", dstd::place::here()));\n    \
-    nodes.sort();\n    nodes.dedup();\n    println!(\"{nodes:?}\");\n}\n";
-
-pub(crate) fn a_converted_crate_starts_its_threads_everywhere() {
-    let folder = Folder::new();
-    program_with_pool(&folder, USER);
-    let run =
-        |more: &str| folder.dstd(&format!("run -n 3 --dev --placement round-robin {more}")).code(0).stdout();
-    assert_eq!(run(""), "[\"NodeId(0)\"]\n");
-    let all = "[\"NodeId(0)\", \"NodeId(1)\", \"NodeId(2)\"]\n";
-    assert_eq!(run("--convert pool-of-threads"), all);
-    assert_eq!(run("--convert pool-of-threads@1.2.3"), all);
-    // Neither form is taken for the other, and a change is seen.
-    assert_eq!(run(""), "[\"NodeId(0)\"]\n");
-    folder.write("pool/src/lib.rs", &POOL.replace("0..count", "0..1"));
-    assert_eq!(run("--convert pool-of-threads"), "[\"NodeId(1)\"]\n");
-    // Tests are converted as well.
-    folder.write(
-        "tests/nodes.rs",
-        "#[test]\nfn t() { assert_ne!(pool_of_threads::everywhere(1, dstd::place::here), [dstd::place::here()]); }\n",
-    );
-    folder.dstd("test -n 2 --placement remote --test nodes --convert pool-of-threads").code(0);
-    folder.dstd("test -n 2 --placement remote --test nodes").code(101);
-    // What does not fit is the compiler's to say.
-    folder.write(
-        "src/main.rs",
-        "fn main() { let _: std::thread::JoinHandle<()> = pool_of_threads::start(); }\n",
-    );
-    folder.dstd("build --dev").code(0);
-    let refused = folder.dstd("build --dev --convert pool-of-threads").code(101);
-    refused.said("mismatched types").said("must be converted together");
-}
-
-pub(crate) fn what_cannot_be_converted_is_refused() {
-    let folder = Folder::new();
-    program_with_pool(&folder, USER);
-    for (names, words) in [
-        ("pool_of_threads", "no dependency has this name; there is pool-of-threads"),
-        ("pool-of-threads@2.0.0", "here it has version 1.2.3"),
-        ("libc", "dstd itself is built from it"),
-        ("quiet", "nothing would change"),
-        ("builder", "it only runs while building"),
-        ("pool-of-threads,nothing", "--convert nothing: no dependency has this name"),
-    ] {
-        folder.dstd(&format!("build --dev --convert {names}")).code(64).said(words);
-    }
-    let other = Folder::new();
-    other.package("tiny", "fn main() {}", "");
-    other.dstd("run --dev --convert tiny").code(64).said("nothing here depends on dstd");
-}
-
 pub(crate) fn wrong_input_is_told() {
     let empty = Folder::new();
     for words in ["check", "swap", "run", "test", "build"] {
         empty.dstd(words).code(101).said("could not find `Cargo.toml`");
-        empty
-            .dstd(&format!("{words} --manifest-path none/Cargo.toml"))
-            .code(if words == "check" || words == "swap" || words == "run" { 64 } else { 101 });
+        empty.dstd(&format!("{words} --manifest-path none/Cargo.toml")).code(101).said("none/Cargo.toml");
     }
     let workspace = Folder::new();
     workspace.write("Cargo.toml", "[workspace]\nmembers = [\"a\", \"b\"]\nresolver = \"3\"\n");
@@ -323,6 +320,9 @@ pub(crate) fn wrong_input_is_told() {
     workspace.dstd("check -p c").code(64).said("there is no package c here");
     let all = workspace.dstd("check").code(0).said("a/src/main.rs:1:5").said("b/src/main.rs:1:5");
     assert_eq!(all.stderr(), workspace.dstd("check --workspace").code(0).stderr());
+    let both = workspace.dstd("check -p a -p b@0").code(0).said("a/src/main.rs:1:5");
+    assert_eq!(both.stderr(), all.stderr());
+    workspace.within("a", "check --manifest-path Cargo.toml").code(0).said("--> src/main.rs:1:5");
     let one = workspace.within("a", "check").code(0).said("--> src/main.rs:1:5");
     assert!(!one.stderr().contains("`b`"));
     assert!(workspace.within("a", "swap").code(0).stdout().contains("+use dstd::thread;"));

@@ -58,8 +58,14 @@ impl Folder {
     }
 
     pub(crate) fn within(&self, directory: &str, words: &str) -> Done {
+        self.with(&[], directory, words)
+    }
+
+    /// With these variables in the environment.
+    pub(crate) fn with(&self, variables: &[(&str, &str)], directory: &str, words: &str) -> Done {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-dstd"));
         command.arg("dstd").args(words.split_whitespace()).current_dir(self.0.join(directory));
+        command.envs(variables.iter().copied());
         // For all tests one: dstd is built once, and still there at the next run.
         command.env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cargo-dstd"));
         command.env("CARGO_NET_OFFLINE", "true");

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod cargo;
+mod convert;
 mod folder;
 mod hosts;
 mod node;
@@ -119,12 +120,15 @@ tests!(
     terminal::a_closed_window_ends_all,
     what_cannot_run_is_told_before_it_runs,
     cargo::a_run_builds_what_it_runs,
+    cargo::test_programs_are_launched_whatever_they_are_built_for,
     cargo::a_new_program_runs_and_is_tested_on_three_nodes,
     cargo::a_swapped_program_prints_what_it_printed,
     cargo::a_swap_can_be_undone_or_is_not_made,
+    cargo::a_swap_stays_in_its_package,
     cargo::a_check_says_where_and_ends_as_clippy_does,
-    cargo::a_converted_crate_starts_its_threads_everywhere,
-    cargo::what_cannot_be_converted_is_refused,
+    convert::a_converted_crate_starts_its_threads_everywhere,
+    convert::a_wrapper_of_the_users_is_called,
+    convert::what_cannot_be_converted_is_refused,
     cargo::wrong_input_is_told,
 );
 
