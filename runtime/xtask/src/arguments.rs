@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub(crate) struct Arguments {
     /// The command.
     pub(crate) command: String,
-    /// Of `bench page`: which part, if not all.
+    /// Of `bench build` and `bench page`: which part, if not all.
     pub(crate) part: Option<String>,
     /// Where rows of results go.
     pub(crate) json: Option<PathBuf>,
@@ -24,18 +24,18 @@ impl Arguments {
         let mut command = words.next().ok_or("a command is missing")?;
         // Of the measurements a part has a name of its own.
         if command == "bench"
-            && let Some(part) = words.next_if(|word| word == "page")
+            && let Some(what) = words.next_if(|word| ["build", "page"].contains(&&**word))
         {
-            command = format!("bench {part}");
+            command = format!("bench {what}");
         }
-        let part = words.next_if(|word| command == "bench page" && !word.starts_with('-'));
+        let part = words.next_if(|word| command.starts_with("bench ") && !word.starts_with('-'));
         let known: &[&str] = match command.as_str() {
             "sim" | "miri" => &["--seeds", "--from"],
             "fuzz" => &["--seconds", "--from"],
             "compat" => &["--nodes"],
             "drill" => &["--rounds", "--from"],
             "soak" => &["--runs"],
-            "bench" | "bench page" | "modes" => &["--samples"],
+            "bench" | "bench build" | "bench page" | "modes" => &["--samples"],
             _ => &[],
         };
         // Those with a word, and those with nothing.
@@ -104,7 +104,9 @@ mod tests {
         let all = parse("bench page --samples 2").expect("all parts");
         assert_eq!((all.command.as_str(), all.part, all.numbers.len()), ("bench page", None, 1));
         assert_eq!(parse("bench page single").expect("a part").part.as_deref(), Some("single"));
-        assert!(parse("modes page").is_err());
+        let build = parse("bench build clean").expect("a part");
+        assert_eq!((build.command.as_str(), build.part.as_deref()), ("bench build", Some("clean")));
+        assert!(parse("modes page").is_err() && parse("bench threads").is_err());
         let compat = parse("compat --sample --module sync --nodes 1").expect("all known");
         assert_eq!((compat.word("--module"), compat.word("--facade")), (Some("sync"), None));
         assert!(compat.flag("--sample") && !compat.flag("--write"));

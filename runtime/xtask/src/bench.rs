@@ -1,7 +1,5 @@
-//! What building and running with dstd costs, beside std.
+//! What running with dstd costs, beside std.
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -13,59 +11,13 @@ use crate::{cargo, modes, tree};
 
 const TIMES: usize = 5;
 const PATIENCE: Duration = Duration::from_secs(300);
-const HELLO: &str = "use NAME::thread;\n\nfn main() {\n    let words = String::from(\"hello\");\n    thread::spawn(move || println!(\"{words}\")).join().unwrap();\n}\n";
 
 /// Measures all.
 pub(crate) fn run(arguments: &Arguments, rows: &mut Vec<Row>) -> Verdict {
-    hello(rows)?;
     operations(rows)?;
     word_count(rows)?;
     rows.iter().for_each(Row::show);
     modes::run(arguments, rows)
-}
-
-/// A clean release build of a swapped hello world: crates and seconds.
-fn hello(rows: &mut Vec<Row>) -> Verdict {
-    let scratch = Scratch::new()?;
-    let dependency = format!("dstd = {{ path = {:?} }}\n", tree::root().join("dstd"));
-    let (crates, seconds) = build(&scratch.0.join("hello_dstd"), "dstd", &dependency)?;
-    let (crates_std, seconds_std) = build(&scratch.0.join("hello_std"), "std", "")?;
-    let command = "cargo build --release of a hello world in an empty target directory";
-    rows.push(Row::new("hello world: crates", crates, "crates", command).beside("std", crates_std));
-    rows.push(Row::new("hello world: clean build", seconds, "s", command).beside("std", seconds_std));
-    Ok(())
-}
-
-/// Builds a package from nothing; the number of crates and the seconds.
-fn build(package: &Path, name: &str, dependency: &str) -> Verdict<(f64, f64)> {
-    let source = package.join("src");
-    fs::create_dir_all(&source).map_err(while_doing(package.display()))?;
-    let manifest = format!(
-        "[package]\nname = \"hello\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n{dependency}"
-    );
-    for (file, text) in
-        [(package.join("Cargo.toml"), manifest), (source.join("main.rs"), HELLO.replace("NAME", name))]
-    {
-        fs::write(&file, text).map_err(while_doing(file.display()))?;
-    }
-    // The same versions as in the workspace, and no look at a registry while the clock runs.
-    let lock = tree::root().join("Cargo.lock");
-    fs::copy(&lock, package.join("Cargo.lock")).map_err(while_doing(lock.display()))?;
-    let cargo = |words: &[&str]| {
-        let mut command = cargo::cargo(words);
-        command.current_dir(package).env("CARGO_TARGET_DIR", package.join("target"));
-        command
-    };
-    cargo::passes(&mut cargo(&["fetch", "--quiet"]))?;
-    let start = Instant::now();
-    let built = cargo(&["build", "--release"]).output().map_err(while_doing("cargo build"))?;
-    let seconds = start.elapsed().as_secs_f64();
-    let words = String::from_utf8_lossy(&built.stderr);
-    if !built.status.success() {
-        return fail(format!("the hello world for {name} does not build:\n{words}"));
-    }
-    let crates = words.lines().filter(|line| line.trim_start().starts_with("Compiling ")).count();
-    Ok((crates as f64, seconds))
 }
 
 /// Single operations between two nodes, beside the same on one.
@@ -154,23 +106,4 @@ fn times(command: impl Fn() -> Command) -> Verdict<Vec<f64>> {
             }
         })
         .collect()
-}
-
-/// A directory that goes when it is no longer needed.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Verdict<Scratch> {
-        let path = std::env::temp_dir().join(format!("dstd-bench-{}", std::process::id()));
-        fs::create_dir_all(&path).map_err(while_doing(path.display()))?;
-        Ok(Scratch(path))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.0) {
-            eprintln!("{} stays behind: {error}", self.0.display());
-        }
-    }
 }

@@ -16,7 +16,8 @@
 //! | `soak [--runs N] [--name CRATE] [--transport shm\|tcp\|domain]` | crates whose threads run on all nodes (`--spread all`): counts runs that hang or fail |
 //! | `elsewhere` | the facades compile for targets on which a program has one node |
 //! | `package` | every published crate builds from its package |
-//! | `bench [--samples N]` | what building and running costs beside std, and all of `modes` |
+//! | `bench [--samples N]` | what running costs beside std, and all of `modes` |
+//! | `bench build [PART] [--samples N]` | what building costs beside std, with targets; parts: see [`builds`] |
 //! | `bench page [PART] [--samples N]` | what nodes reach of the bare transport, the kernel and std, with targets; parts: see [`targets`] |
 //! | `modes [--samples N]` | what single operations cost by each way nodes have to talk |
 //!
@@ -26,6 +27,7 @@
 mod api;
 mod arguments;
 mod bench;
+mod builds;
 mod canary;
 mod cargo;
 mod compat;
@@ -42,6 +44,7 @@ mod package;
 mod processes;
 mod programs;
 mod row;
+mod samples;
 mod sanitize;
 mod sim;
 mod soak;
@@ -59,7 +62,7 @@ use arguments::Arguments;
 use row::Row;
 use verdict::{Verdict, cannot};
 
-const USAGE: &str = "usage: cargo xtask verify|tidy|api [--write]|statics|sim|compat|miri|loom|fuzz|sanitize|drill|soak|elsewhere|package|bench|bench page [PART]|modes [OPTIONS] [--json FILE]";
+const USAGE: &str = "usage: cargo xtask verify|tidy|api [--write]|statics|sim|compat|miri|loom|fuzz|sanitize|drill|soak|elsewhere|package|bench|bench build|page [PART]|modes [OPTIONS] [--json FILE]";
 
 fn main() -> ExitCode {
     let arguments = match Arguments::parse(std::env::args().skip(1)) {
@@ -101,6 +104,7 @@ fn run(arguments: &Arguments, rows: &mut Vec<Row>) -> Verdict {
         "elsewhere" => elsewhere::run(rows),
         "package" => package::run(rows),
         "bench" => bench::run(arguments, rows),
+        "bench build" => builds::run(arguments, rows),
         "bench page" => targets::run(arguments, rows),
         "modes" => modes::run(arguments, rows),
         other => cannot(format!("there is no command {other:?}\n{USAGE}")),

@@ -1,8 +1,8 @@
 //! Inside a domain, where nodes map each other's memory.
 
-use super::samples::{Samples, pair};
 use crate::programs::{Programs, medians};
 use crate::row::Row;
+use crate::samples::{Samples, pair};
 use crate::verdict::Verdict;
 
 const READ: &str = "read a page of another node";

@@ -1,8 +1,8 @@
 //! A page fault that another node serves, beside its parts: the kernel's and the transport's.
 
-use super::samples::{Samples, pair};
 use crate::programs::{Programs, TRANSPORTS};
 use crate::row::Row;
+use crate::samples::{Samples, pair};
 use crate::verdict::Verdict;
 
 /// What a row is called, and what `measure` calls it.

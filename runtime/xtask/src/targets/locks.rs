@@ -1,9 +1,9 @@
 //! What several nodes want at once: a mutex, two pages.
 
-use super::samples::{Samples, pair};
 use crate::bench::measured;
 use crate::programs::{Programs, TRANSPORTS};
 use crate::row::Row;
+use crate::samples::{Samples, pair};
 use crate::verdict::{Verdict, fail};
 
 /// What a row is called, and what `measure` calls it.

@@ -15,7 +15,6 @@
 mod direct;
 mod faults;
 mod locks;
-mod samples;
 mod single;
 mod threads;
 mod walks;

@@ -1,8 +1,8 @@
 //! Programs of one node, beside the same source on std.
 
-use super::samples::{Samples, pair};
 use crate::programs::{Programs, medians};
 use crate::row::Row;
+use crate::samples::{Samples, pair};
 use crate::verdict::Verdict;
 
 /// What a row is called, the word for `measure`, and what it calls it.

@@ -1,9 +1,9 @@
 //! Threads and calls on another node.
 
-use super::samples::{Samples, pair};
 use crate::bench::measured;
 use crate::programs::{Programs, TRANSPORTS, median};
 use crate::row::Row;
+use crate::samples::{Samples, pair};
 use crate::tree;
 use crate::verdict::{Verdict, fail, while_doing};
 

@@ -1,8 +1,8 @@
 //! Bulk through the page engine, beside the same bytes over the bare transport.
 
-use super::samples::{Samples, pair};
 use crate::programs::{Programs, TRANSPORTS};
 use crate::row::Row;
+use crate::samples::{Samples, pair};
 use crate::verdict::Verdict;
 
 /// What a row is called, and what `measure` calls it.

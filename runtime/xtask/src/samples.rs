@@ -5,11 +5,11 @@ use crate::verdict::Verdict;
 
 /// Samples of several rows, in the order in which the rows were first met.
 #[derive(Default)]
-pub(super) struct Samples(Vec<(String, Vec<f64>)>);
+pub(crate) struct Samples(Vec<(String, Vec<f64>)>);
 
 impl Samples {
     /// Adds one.
-    pub(super) fn add(&mut self, name: impl Into<String>, sample: f64) {
+    pub(crate) fn add(&mut self, name: impl Into<String>, sample: f64) {
         let name = name.into();
         match self.0.iter_mut().find(|(known, _)| *known == name) {
             Some((_, samples)) => samples.push(sample),
@@ -18,19 +18,19 @@ impl Samples {
     }
 
     /// The row of this name: the median, with its interval.
-    pub(super) fn row(&self, name: &str, unit: &'static str, command: &str) -> Row {
+    pub(crate) fn row(&self, name: &str, unit: &'static str, command: &str) -> Row {
         let samples = self.0.iter().find(|(known, _)| known == name).map(|(_, samples)| samples.clone());
         Row::of_samples(name, samples.unwrap_or_default(), unit, command)
     }
 
     /// The median of the samples of this name.
-    pub(super) fn median(&self, name: &str) -> f64 {
+    pub(crate) fn median(&self, name: &str) -> f64 {
         self.row(name, "", "").value
     }
 }
 
 /// Two results, one made after the other, in an order that changes from turn to turn.
-pub(super) fn pair<A, B>(
+pub(crate) fn pair<A, B>(
     turn: u64,
     first: impl FnOnce() -> Verdict<A>,
     second: impl FnOnce() -> Verdict<B>,
