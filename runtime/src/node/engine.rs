@@ -1,4 +1,4 @@
-//! The loop, and the execution of what the protocol engines decide.
+//! The execution of what the protocol engines decide, from what the engine thread hears.
 
 use std::collections::BTreeMap;
 use std::io::{self, IoSlice};
@@ -12,13 +12,14 @@ use dstd_addr::{GlobalAddr, Kind, NodeId, PAGE_BYTES, PageNo};
 use dstd_protocol::futex::{self, FutexEngine};
 use dstd_protocol::page::{self, PageEngine};
 use dstd_protocol::{Message, MessageKind, codec};
-use dstd_transport::wait::{Idle, Waiter};
+use dstd_transport::wait::Waiter;
 use dstd_transport::{Event, Header, Outbox, Transport};
 
 use super::blocks;
 use super::discards::Discards;
 use super::hot::Hot;
 use super::program::Ending;
+use super::rounds::{Sources, round};
 use super::{FutexState, Request, Shipped};
 use crate::context::Context;
 use crate::fatal::{self, stop};
@@ -75,6 +76,8 @@ pub(crate) struct Engine {
     tells_blocks: bool,
     pub(super) ending: Ending,
     event: OwnedFd,
+    /// What the last sleep was on.
+    fds: Vec<libc::pollfd>,
     page_outputs: Vec<page::Output>,
     /// Messages of the step that is being carried out, and bytes for them.
     outgoing: Vec<(NodeId, Message, Payload)>,
@@ -114,6 +117,7 @@ impl Engine {
             tells_blocks: blocks::are_told(context),
             ending: Ending::default(),
             event,
+            fds: Vec::new(),
             page_outputs: Vec::new(),
             outgoing: Vec::new(),
             copies: Vec::new(),
@@ -125,60 +129,9 @@ impl Engine {
 
     /// Serves until the program ends.
     pub(crate) fn run(mut self, transport: &mut dyn Transport, mut waiter: Waiter) -> ! {
-        let mut fds = Vec::new();
         loop {
-            let mut found = transport.poll(&mut |out, event| self.event(out, event));
-            if !self.is_congested(transport) {
-                found += self.local_requests(transport);
-                found += self.local_faults(transport);
-            }
-            found += self.watched(transport);
-            found += self.timers(transport);
-            let queued = transport.flush();
-            self.finish_goodbye(queued);
-            if found > 0 {
-                waiter.active();
-                continue;
-            }
-            if waiter.idle() == Idle::PollAgain {
-                continue;
-            }
-            self.sleep(transport, &mut waiter, &mut fds);
+            round(&mut self, transport, &mut waiter);
         }
-    }
-
-    /// Whether so much waits to be sent that nothing new is begun.
-    fn is_congested(&self, transport: &dyn Transport) -> bool {
-        let others = (0..self.context.layout.nodes()).map(NodeId).filter(|&node| node != self.context.me);
-        others.into_iter().any(|node| transport.congested(node))
-    }
-
-    fn sleep(&mut self, transport: &dyn Transport, waiter: &mut Waiter, fds: &mut Vec<libc::pollfd>) {
-        // As it is now: the flush of this very round may have sent what was in the way, and nobody answers to evictions.
-        let busy = self.is_congested(transport);
-        let queue = &self.context.queue;
-        queue.announce_sleep();
-        if queue.is_empty() && !self.memory.has_faults() || busy {
-            fds.clear();
-            transport.fds(fds);
-            if !busy {
-                let readable = |fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
-                fds.extend(self.memory.fd().map(readable));
-                fds.push(readable(self.event.as_raw_fd()));
-            }
-            let deadline = [self.pages.deadline(), self.lost_deadline()].into_iter().flatten().min();
-            let timeout = deadline.map(|at| Duration::from_nanos(at.saturating_sub(raw::now_ns())));
-            let dozes = self.runs.is_watching() && timeout.is_none_or(|timeout| timeout > LOOK_AGAIN);
-            let slept = if dozes { waiter.doze(fds, LOOK_AGAIN) } else { waiter.sleep(fds, timeout) };
-            if let Err(error) = slept {
-                stop!(fatal::INTERNAL, "cannot wait for events: {error}");
-            }
-        }
-        queue.announce_awake();
-        let mut ticks = 0_u64;
-        let arguments = [self.event.as_raw_fd() as usize, (&raw mut ticks) as usize, 8, 0, 0, 0];
-        // SAFETY: reads eight bytes into a local; an eventfd without ticks answers EAGAIN.
-        unsafe { raw::syscall(libc::SYS_read, arguments) };
     }
 
     fn local_requests(&mut self, out: &mut dyn Transport) -> usize {
@@ -505,6 +458,56 @@ impl Engine {
     pub(super) fn send(&mut self, out: &mut dyn Outbox, to: NodeId, message: Message, body: &[u8]) {
         count_sent(self.context, to, message, body.len() as u64);
         transmit(out, to, message, body);
+    }
+}
+
+impl Sources for Engine {
+    fn arrived(&mut self, transport: &mut dyn Transport) -> usize {
+        transport.poll(&mut |out, event| self.event(out, event))
+    }
+
+    fn is_congested(&self, transport: &dyn Transport) -> bool {
+        let others = (0..self.context.layout.nodes()).map(NodeId).filter(|&node| node != self.context.me);
+        others.into_iter().any(|node| transport.congested(node))
+    }
+
+    fn begin(&mut self, transport: &mut dyn Transport) -> usize {
+        self.local_requests(transport) + self.local_faults(transport)
+    }
+
+    fn due(&mut self, transport: &mut dyn Transport) -> usize {
+        self.watched(transport) + self.timers(transport)
+    }
+
+    fn flushed(&mut self, queued: usize) {
+        self.finish_goodbye(queued);
+    }
+
+    fn sleep(&mut self, transport: &dyn Transport, waiter: &mut Waiter, begins: bool) {
+        let queue = &self.context.queue;
+        queue.announce_sleep();
+        if queue.is_empty() && !self.memory.has_faults() || !begins {
+            let deadline = [self.pages.deadline(), self.lost_deadline()].into_iter().flatten().min();
+            let timeout = deadline.map(|at| Duration::from_nanos(at.saturating_sub(raw::now_ns())));
+            let dozes = self.runs.is_watching() && timeout.is_none_or(|timeout| timeout > LOOK_AGAIN);
+            let fds = &mut self.fds;
+            fds.clear();
+            transport.fds(fds);
+            if begins {
+                let readable = |fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+                fds.extend(self.memory.fd().map(readable));
+                fds.push(readable(self.event.as_raw_fd()));
+            }
+            let slept = if dozes { waiter.doze(fds, LOOK_AGAIN) } else { waiter.sleep(fds, timeout) };
+            if let Err(error) = slept {
+                stop!(fatal::INTERNAL, "cannot wait for events: {error}");
+            }
+        }
+        queue.announce_awake();
+        let mut ticks = 0_u64;
+        let arguments = [self.event.as_raw_fd() as usize, (&raw mut ticks) as usize, 8, 0, 0, 0];
+        // SAFETY: reads eight bytes into a local; an eventfd without ticks answers EAGAIN.
+        unsafe { raw::syscall(libc::SYS_read, arguments) };
     }
 }
 

@@ -10,6 +10,7 @@ mod hot;
 mod program;
 mod queue;
 mod request;
+mod rounds;
 mod ships;
 mod strays;
 mod stripes;
