@@ -1,14 +1,13 @@
-//! The execution of what the protocol engines decide, from what the engine thread hears.
+//! Everything the engine thread owns, what it hears from other nodes, and where it looks and sleeps in its rounds.
 
 use std::collections::BTreeMap;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use dstd_addr::{GlobalAddr, Kind, NodeId, PAGE_BYTES, PageNo};
+use dstd_addr::NodeId;
 use dstd_protocol::futex::{self, FutexEngine};
 use dstd_protocol::page::{self, PageEngine};
 use dstd_protocol::{Message, MessageKind, codec};
@@ -18,9 +17,10 @@ use dstd_transport::{Event, Header, Outbox, Transport};
 use super::blocks;
 use super::discards::Discards;
 use super::hot::Hot;
+use super::pages::Payload;
 use super::program::Ending;
 use super::rounds::{Sources, round};
-use super::{FutexState, Request, Shipped};
+use super::{Request, Shipped};
 use crate::context::Context;
 use crate::fatal::{self, stop};
 use crate::page::{Fault, Memory, Runs};
@@ -28,63 +28,36 @@ use crate::ship::{Op, Task};
 use crate::wait::Wait;
 use crate::{alloc, raw};
 
-/// How many threads of other nodes wait for addresses of this node. A wake at home that reads
-/// 0 here stays in the kernel.
-static REMOTE_WAITERS: AtomicU64 = AtomicU64::new(0);
-
 /// How soon an engine that sleeps looks again whether a thread has run.
 const LOOK_AGAIN: Duration = Duration::from_micros(20);
-
-/// See [`REMOTE_WAITERS`]; the caller has fenced its store to the futex word before.
-pub(crate) fn remote_waiters() -> u64 {
-    REMOTE_WAITERS.load(Ordering::SeqCst)
-}
-
-/// What travels with a message.
-#[derive(Clone, Copy, Debug)]
-enum Payload {
-    None,
-    /// The body of the message being processed.
-    Received,
-    /// Own pages, read through the alias.
-    Own {
-        first: PageNo,
-        count: u16,
-    },
-    /// A part of `Engine::copies`.
-    Copied {
-        start: usize,
-        len: usize,
-    },
-}
 
 /// Everything the engine thread owns except the transport.
 pub(crate) struct Engine {
     pub(super) context: &'static Context,
-    pages: PageEngine,
-    futexes: FutexEngine,
-    memory: Memory,
-    runs: Runs,
+    pub(super) pages: PageEngine,
+    pub(super) futexes: FutexEngine,
+    pub(super) memory: Memory,
+    pub(super) runs: Runs,
     /// Threads of this node inside a futex call, by token.
-    waits: BTreeMap<u64, &'static Wait>,
+    pub(super) waits: BTreeMap<u64, &'static Wait>,
     /// Shipped work this node waits for, by id.
     pub(super) shipped: BTreeMap<u64, Arc<Shipped>>,
     /// The spawner thread, which may block where this one must not.
     pub(super) tasks: Sender<Task>,
-    discards: Discards,
-    hot: Hot,
-    tells_blocks: bool,
+    pub(super) discards: Discards,
+    pub(super) hot: Hot,
+    pub(super) tells_blocks: bool,
     pub(super) ending: Ending,
     event: OwnedFd,
     /// What the last sleep was on.
     fds: Vec<libc::pollfd>,
-    page_outputs: Vec<page::Output>,
+    pub(super) page_outputs: Vec<page::Output>,
     /// Messages of the step that is being carried out, and bytes for them.
-    outgoing: Vec<(NodeId, Message, Payload)>,
-    copies: Vec<u8>,
-    futex_outputs: Vec<futex::Output>,
-    faults: Vec<Fault>,
-    requests: Vec<Request>,
+    pub(super) outgoing: Vec<(NodeId, Message, Payload)>,
+    pub(super) copies: Vec<u8>,
+    pub(super) futex_outputs: Vec<futex::Output>,
+    pub(super) faults: Vec<Fault>,
+    pub(super) requests: Vec<Request>,
 }
 
 impl Engine {
@@ -132,130 +105,6 @@ impl Engine {
         loop {
             round(&mut self, transport, &mut waiter);
         }
-    }
-
-    fn local_requests(&mut self, out: &mut dyn Transport) -> usize {
-        if self.context.queue.is_empty() {
-            return 0;
-        }
-        let mut requests = core::mem::take(&mut self.requests);
-        self.context.queue.take(&mut requests);
-        let found = requests.len();
-        for request in requests.drain(..) {
-            self.request(out, request);
-        }
-        self.requests = requests;
-        found
-    }
-
-    fn request(&mut self, out: &mut dyn Outbox, request: Request) {
-        match request {
-            Request::FutexWait { wait, token, addr, bitset } => {
-                self.context.stats.futex_wait.fetch_add(1, Ordering::Relaxed);
-                self.waits.insert(token, wait);
-                self.futex(out, futex::Input::Wait { token, addr, bitset });
-            }
-            Request::FutexCancel { token, pass_on } => {
-                self.futex(out, futex::Input::Cancel { token, pass_on });
-            }
-            Request::FutexWake { wait, token, addr, count, bitset, thread } => {
-                self.context.stats.futex_wake.fetch_add(1, Ordering::Relaxed);
-                self.waits.insert(token, wait);
-                self.futex(out, futex::Input::Wake { token, addr, count, bitset });
-                // Who is woken wants the page with the word next.
-                self.page(out, page::Input::Retired { thread }, &[]);
-            }
-            Request::Free { home, addrs } => {
-                let stats = self.context.stats;
-                stats.remote_frees.fetch_add(addrs.len() as u64, Ordering::Relaxed);
-                let body: Vec<u8> = addrs.iter().flat_map(|addr| addr.to_le_bytes()).collect();
-                self.send(out, home, Message::Free, &body);
-            }
-            Request::Ship { to, op, id, arg, body, expect } => {
-                if let Some((answer, shipped)) = expect {
-                    self.shipped.insert(answer, shipped);
-                }
-                self.send(out, to, Message::Ship { op: op as u16, id, arg }, &body);
-            }
-            Request::Local { task, expect } => {
-                if let Some((answer, shipped)) = expect {
-                    self.shipped.insert(answer, shipped);
-                }
-                self.hand_over(task);
-            }
-            Request::Discard { first, count, done } => {
-                let token = self.discards.begin(first, count, done);
-                self.page(out, page::Input::Discard { first, count, token }, &[]);
-            }
-            Request::Ended { id } => self.ended(id, &[]),
-            Request::Goodbye { kind, origin, code, wait } => {
-                self.start_goodbye(out, kind, origin, code, wait)
-            }
-        }
-    }
-
-    fn local_faults(&mut self, out: &mut dyn Transport) -> usize {
-        let mut faults = core::mem::take(&mut self.faults);
-        faults.clear();
-        if let Err(error) = self.memory.read_faults(&mut faults) {
-            stop!(fatal::INTERNAL, "cannot read page faults: {error}");
-        }
-        let found = faults.len();
-        for &fault in &faults {
-            self.runs.stopped(fault);
-        }
-        for &fault in &faults {
-            self.fault(out, fault);
-        }
-        self.faults = faults;
-        found
-    }
-
-    fn fault(&mut self, out: &mut dyn Outbox, fault: Fault) {
-        let page = GlobalAddr(fault.address).page();
-        match self.context.layout.kind(fault.address) {
-            Kind::Heap(_) | Kind::Stack(_) | Kind::Striped(_) | Kind::Static => {
-                self.page_fault(out, page, fault);
-            }
-            // In a domain only a slot that never had a thread has no page there.
-            Kind::ThreadLocal(owner) if self.context.direct => {
-                self.ask_what_it_is(out, owner, fault.address);
-            }
-            Kind::ThreadLocal(_) => self.page_fault(out, page, fault),
-            Kind::Native(owner) | Kind::Private(owner) if owner != self.context.me => {
-                self.ask_what_it_is(out, owner, fault.address);
-            }
-            kind => stop!(
-                fatal::CANNOT,
-                "node {} touched {:#x}, which is {kind:?}",
-                self.context.me,
-                fault.address
-            ),
-        }
-    }
-
-    fn page_fault(&mut self, out: &mut dyn Outbox, page: PageNo, fault: Fault) {
-        let Fault { write, thread, .. } = fault;
-        let before = self.pages.counters().faults();
-        self.page(out, page::Input::Fault { page, write, thread }, &[]);
-        if self.pages.counters().faults() != before {
-            if self.tells_blocks {
-                blocks::asked(self.context, page);
-            }
-            self.hot.count(self.context, fault, &self.page_outputs, (&self.pages, &self.memory));
-        }
-    }
-
-    /// Tells the page engine which of the threads that it watches have run.
-    fn watched(&mut self, out: &mut dyn Outbox) -> usize {
-        if !self.runs.is_watching() {
-            return 0;
-        }
-        let answers = self.runs.answers();
-        for &(thread, late) in &answers {
-            self.page(out, page::Input::Ran { thread, late }, &[]);
-        }
-        answers.len()
     }
 
     fn timers(&mut self, out: &mut dyn Transport) -> usize {
@@ -321,140 +170,6 @@ impl Engine {
         }
     }
 
-    fn page(&mut self, out: &mut dyn Outbox, input: page::Input, body: &[u8]) {
-        let mut outputs = core::mem::take(&mut self.page_outputs);
-        outputs.clear();
-        if let Err(violation) = self.pages.step(raw::now_ns(), input, &mut outputs) {
-            stop!(fatal::INTERNAL, "page engine: {violation} on {input:?}");
-        }
-        for output in &outputs {
-            self.execute(*output, body);
-        }
-        self.transmit_outgoing(out, body);
-        self.page_outputs = outputs;
-        let counts = self.pages.counters();
-        let stats = self.context.stats;
-        stats.faults_read.store(counts.faults_read, Ordering::Relaxed);
-        stats.faults_write.store(counts.faults_write, Ordering::Relaxed);
-        stats.faults_upgrade.store(counts.faults_upgrade, Ordering::Relaxed);
-        stats.pages_evicted.store(counts.evictions, Ordering::Relaxed);
-        stats.pages_discarded.store(counts.discards, Ordering::Relaxed);
-    }
-
-    /// Carries out one output. Messages wait until the whole step is done: a receiver that may
-    /// write must not hear of it while threads here can still read (PAGE-1).
-    fn execute(&mut self, output: page::Output, received: &[u8]) {
-        match output {
-            page::Output::Send { to, message, body } => {
-                let payload = match body {
-                    page::Body::None => Payload::None,
-                    page::Body::Received => Payload::Received,
-                    page::Body::Pages => self.pages_of(message),
-                };
-                self.outgoing.push((to, message, payload));
-            }
-            page::Output::Protect { first, count } => self.memory.protect(first, count),
-            page::Output::Unmap { first, count } => self.memory.unmap(first, count),
-            page::Output::Install { first, count, writable, skip } => {
-                let from = usize::from(skip) * PAGE_BYTES as usize;
-                let len = usize::from(count) * PAGE_BYTES as usize;
-                let Some(bytes) = received.get(from..from + len) else {
-                    stop!(fatal::INTERNAL, "XPORT-2: the pages for {first:?} did not come")
-                };
-                self.runs.wakes(first, count.into());
-                self.memory.install(first, count, writable, bytes);
-            }
-            page::Output::Upgrade { first, count } => {
-                self.runs.wakes(first, count.into());
-                self.memory.upgrade(first, count);
-            }
-            page::Output::Resolve { page, writable } => {
-                self.runs.wakes(page, 1);
-                self.memory.resolve(page, writable);
-            }
-            page::Output::Fresh { first, count } => {
-                self.runs.wakes(first, count);
-                self.memory.fresh(first, count);
-            }
-            page::Output::Watch { thread } => self.runs.watch(thread),
-            page::Output::Discarded { token } => self.discards.end(token),
-        }
-    }
-
-    /// The bytes of the pages that `message` names: where they will still be when the step is
-    /// done, or else a copy.
-    fn pages_of(&mut self, message: Message) -> Payload {
-        let Some((first, count)) = message.pages().filter(|_| message.body_pages() > 0) else {
-            stop!(fatal::INTERNAL, "page engine: {message:?} carries no pages")
-        };
-        if self.memory.outlives_unmap(first) {
-            return Payload::Own { first, count };
-        }
-        // The same pages to two nodes: to who reads them, and to their home.
-        if let Some(&(_, before, payload @ Payload::Copied { .. })) = self.outgoing.last()
-            && before == message
-        {
-            return payload;
-        }
-        let start = self.copies.len();
-        self.copies.extend_from_slice(self.memory.bytes(first, count));
-        Payload::Copied { start, len: usize::from(count) * PAGE_BYTES as usize }
-    }
-
-    fn transmit_outgoing(&mut self, out: &mut dyn Outbox, received: &[u8]) {
-        for (to, message, payload) in self.outgoing.drain(..) {
-            let bytes = match payload {
-                Payload::None => &[],
-                Payload::Received => received,
-                Payload::Own { first, count } => self.memory.bytes(first, count),
-                Payload::Copied { start, len } => &self.copies[start..start + len],
-            };
-            count_sent(self.context, to, message, bytes.len() as u64);
-            transmit(out, to, message, bytes);
-        }
-        self.copies.clear();
-    }
-
-    fn futex(&mut self, out: &mut dyn Outbox, input: futex::Input) {
-        let mut outputs = core::mem::take(&mut self.futex_outputs);
-        let mut next = Some(input);
-        while let Some(input) = next.take() {
-            outputs.clear();
-            if let Err(violation) = self.futexes.step(input, &mut outputs) {
-                stop!(fatal::INTERNAL, "futex engine: {violation} on {input:?}");
-            }
-            // Before `FutexArmed` goes out: a waker at home that stores after the waiter's second
-            // look must see the waiter counted.
-            REMOTE_WAITERS.store(self.futexes.remote_waiters(), Ordering::SeqCst);
-            for output in &outputs {
-                match *output {
-                    futex::Output::Send { to, message } => self.send(out, to, message, &[]),
-                    futex::Output::Armed { token } => {
-                        if let Some(wait) = self.waits.get(&token) {
-                            wait.set(FutexState::ARMED, 0);
-                        }
-                    }
-                    futex::Output::Woken { token } => self.answer(token, FutexState::WOKEN, 0),
-                    futex::Output::Cancelled { token } => self.answer(token, FutexState::CANCELLED, 0),
-                    futex::Output::WakeDone { token, woken } => {
-                        self.answer(token, FutexState::WAKE_DONE, u64::from(woken));
-                    }
-                    futex::Output::KernelWake { ticket, addr, count, bitset } => {
-                        let woken = kernel_wake(addr, count, bitset);
-                        next = Some(futex::Input::KernelWoke { ticket, woken });
-                    }
-                }
-            }
-        }
-        self.futex_outputs = outputs;
-    }
-
-    fn answer(&mut self, token: u64, state: u32, value: u64) {
-        if let Some(wait) = self.waits.remove(&token) {
-            wait.set(state, value);
-        }
-    }
-
     pub(super) fn send(&mut self, out: &mut dyn Outbox, to: NodeId, message: Message, body: &[u8]) {
         count_sent(self.context, to, message, body.len() as u64);
         transmit(out, to, message, body);
@@ -511,11 +226,11 @@ impl Sources for Engine {
     }
 }
 
-fn count_sent(context: &Context, to: NodeId, message: Message, body: u64) {
+pub(super) fn count_sent(context: &Context, to: NodeId, message: Message, body: u64) {
     context.stats.add_sent(to.0, message.kind() as usize, body + size_of::<Header>() as u64);
 }
 
-fn transmit(out: &mut dyn Outbox, to: NodeId, message: Message, body: &[u8]) {
+pub(super) fn transmit(out: &mut dyn Outbox, to: NodeId, message: Message, body: &[u8]) {
     let header = codec::encode(&message, body.len() as u32);
     match out.send(to, &header, &[IoSlice::new(body)]) {
         // A lost peer is reported by `Event::Closed` as well, which ends the program.
@@ -533,15 +248,6 @@ fn free(from: NodeId, body: &[u8]) {
             "node {from} freed a wrong address: {error:?} (a double free in this program?)"
         );
     }
-}
-
-/// Wakes waiters of this node in the kernel; touches no memory at `addr`.
-fn kernel_wake(addr: GlobalAddr, count: u32, bitset: u32) -> u32 {
-    let op = (libc::FUTEX_WAKE_BITSET | libc::FUTEX_PRIVATE_FLAG) as usize;
-    let count = count.min(i32::MAX as u32) as usize;
-    // SAFETY: a private wake uses the address as a key only.
-    let woken = unsafe { raw::syscall(libc::SYS_futex, [addr.0 as usize, op, count, 0, 0, bitset as usize]) };
-    u32::try_from(woken).unwrap_or(0)
 }
 
 /// An eventfd that wakes the engine.

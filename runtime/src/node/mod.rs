@@ -6,7 +6,10 @@
 mod blocks;
 mod discards;
 mod engine;
+mod faults;
+mod futexes;
 mod hot;
+mod pages;
 mod program;
 mod queue;
 mod request;
@@ -17,7 +20,8 @@ mod stripes;
 
 pub(crate) use program::goodbye;
 
-pub(crate) use engine::{Engine, event_fd, remote_waiters};
+pub(crate) use engine::{Engine, event_fd};
+pub(crate) use futexes::remote_waiters;
 pub(crate) use queue::Queue;
 pub(crate) use request::{FutexState, Request};
 pub(crate) use ships::{ShipState, Shipped};
