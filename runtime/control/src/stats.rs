@@ -22,17 +22,19 @@
 
 use std::io;
 use std::mem::size_of;
-use std::ops::Deref;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::ptr::NonNull;
 use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 use dstd_addr::NODES_MAX;
 
+mod block;
 pub mod blocks;
 pub mod cell;
+mod ending;
 pub mod hot;
+
+pub use block::StatsBlock;
+pub use ending::{Ending, ExitKind};
 
 use blocks::BlockTable;
 use cell::add;
@@ -93,51 +95,6 @@ pub struct Peer {
     /// What was sent to it.
     pub sent: Sent,
 }
-
-/// How an orderly end began.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ExitKind {
-    /// `main` returned or panicked on node 0.
-    Main,
-    /// A thread on the origin called `process::exit`.
-    Exit,
-}
-
-/// How a node says it ended.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Ending {
-    /// It has not said anything: it runs, or died.
-    None,
-    /// An orderly end of the whole program.
-    Goodbye {
-        /// How it began.
-        kind: ExitKind,
-        /// On which node.
-        origin: u16,
-        /// The program's exit code.
-        code: i32,
-    },
-    /// dstd stopped the program on this node.
-    Stop {
-        /// 64 to 72.
-        code: i32,
-        /// Why.
-        reason: String,
-    },
-    /// The connection to a peer broke.
-    Lost {
-        /// The peer.
-        peer: u16,
-    },
-}
-
-const ENDING_NONE: u64 = 0;
-const ENDING_MAIN: u64 = 1;
-const ENDING_EXIT: u64 = 2;
-const ENDING_STOP: u64 = 3;
-const ENDING_LOST: u64 = 4;
-/// Somebody is writing its last words; for the reader as good as nothing.
-const ENDING_WRITING: u64 = u64::MAX;
 
 /// How a node serves page faults.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -266,64 +223,6 @@ impl Stats {
         Phase::ALL.into_iter().find(|phase| *phase as u64 == number).unwrap_or(Phase::Running)
     }
 
-    /// The last thing before an orderly end: how and on which node it began, and the program's exit
-    /// code. A node that ends without has failed. The first last words of a node count.
-    pub fn goodbye(&self, kind: ExitKind, origin: u16, code: i32) {
-        let ending = match kind {
-            ExitKind::Main => ENDING_MAIN,
-            ExitKind::Exit => ENDING_EXIT,
-        };
-        self.end(ending, origin, code, "");
-    }
-
-    /// The last thing before dstd itself stops the program on this node with `code` (64 to 72).
-    pub fn stop(&self, code: i32, reason: &str) {
-        self.end(ENDING_STOP, 0, code, reason);
-    }
-
-    /// The last thing before this node ends because the connection to `peer` broke.
-    pub fn lost(&self, peer: u16) {
-        self.end(ENDING_LOST, peer, crate::exit::INTERNAL, "");
-    }
-
-    /// What the node said about its end.
-    pub fn ending(&self) -> Ending {
-        // Acquire: pairs with the release in `end`, so that origin, code and reason are whole.
-        let ending = self.ending.load(Acquire);
-        let origin = self.origin.load(Relaxed) as u16;
-        let code = self.code.load(Relaxed) as i32;
-        match ending {
-            ENDING_MAIN => Ending::Goodbye { kind: ExitKind::Main, origin, code },
-            ENDING_EXIT => Ending::Goodbye { kind: ExitKind::Exit, origin, code },
-            ENDING_STOP => Ending::Stop { code, reason: self.reason() },
-            ENDING_LOST => Ending::Lost { peer: origin },
-            _ => Ending::None,
-        }
-    }
-
-    fn end(&self, ending: u64, origin: u16, code: i32, reason: &str) {
-        if self.ending.compare_exchange(ENDING_NONE, ENDING_WRITING, Relaxed, Relaxed).is_err() {
-            return;
-        }
-        let cut = reason.floor_char_boundary(REASON_BYTES_MAX);
-        for (word, bytes) in self.reason.iter().zip(reason.as_bytes()[..cut].chunks(8)) {
-            let mut padded = [0; 8];
-            padded[..bytes.len()].copy_from_slice(bytes);
-            word.store(u64::from_le_bytes(padded), Relaxed);
-        }
-        self.reason_len.store(cut as u64, Relaxed);
-        self.origin.store(origin.into(), Relaxed);
-        self.code.store(code as u32 as u64, Relaxed);
-        // Release: pairs with the acquire in `ending`.
-        self.ending.store(ending, Release);
-    }
-
-    fn reason(&self) -> String {
-        let mut bytes: Vec<u8> =
-            self.reason.iter().flat_map(|word| word.load(Relaxed).to_le_bytes()).collect();
-        bytes.truncate(usize::try_from(self.reason_len.load(Relaxed)).unwrap_or(usize::MAX));
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
 }
 
 /// A block is smaller than any sensible limit of file sizes.
@@ -368,131 +267,4 @@ impl Stats {
 
 fn no_snapshot() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "no statistics of this version")
-}
-
-/// A mapping of a [`Stats`]; unmapped when dropped.
-#[derive(Debug)]
-pub struct StatsBlock {
-    stats: NonNull<Stats>,
-    /// Kept open for whoever wants to look at a running program ([`StatsBlock::watch`]).
-    _file: Option<OwnedFd>,
-}
-
-// SAFETY: the mapping may be used and unmapped from any thread, and all its fields are atomic.
-unsafe impl Send for StatsBlock {}
-// SAFETY: all fields of the block are atomic.
-unsafe impl Sync for StatsBlock {}
-
-impl StatsBlock {
-    /// The launcher's side: a new block and the descriptor that a node inherits (close-on-exec is set).
-    ///
-    /// # Errors
-    /// When the kernel gives no memory.
-    pub fn create() -> io::Result<(StatsBlock, OwnedFd)> {
-        // SAFETY: the name is a NUL-terminated literal.
-        let fd = unsafe { libc::memfd_create(NAME.as_ptr(), libc::MFD_CLOEXEC) };
-        if fd < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: `fd` was just opened and belongs to nobody else.
-        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-        may_be_as_large(size_of::<Stats>() as u64)?;
-        // SAFETY: no memory is involved.
-        if unsafe { libc::ftruncate(fd.as_raw_fd(), size_of::<Stats>() as libc::off_t) } != 0 {
-            return Err(io::Error::last_os_error());
-        }
-        let mut block = StatsBlock::mmap(libc::MAP_SHARED, fd.as_raw_fd())?;
-        block._file = Some(fd.try_clone()?);
-        block.version.store(VERSION, Relaxed);
-        Ok((block, fd))
-    }
-
-    /// The node's side: maps the block it inherited and says that it is booting.
-    ///
-    /// # Errors
-    /// When `fd` is no block of this version.
-    pub fn map(fd: BorrowedFd<'_>) -> io::Result<StatsBlock> {
-        let block = StatsBlock::watch(fd)?;
-        block.set_phase(Phase::Booting);
-        Ok(block)
-    }
-
-    /// Maps the block of a node that somebody else runs, and changes nothing.
-    ///
-    /// # Errors
-    /// When `fd` is no block of this version.
-    pub fn watch(fd: BorrowedFd<'_>) -> io::Result<StatsBlock> {
-        // SAFETY: all-zero bytes are a valid `stat`.
-        let mut stat: libc::stat = unsafe { std::mem::zeroed() };
-        // SAFETY: `stat` is live and writable.
-        if unsafe { libc::fstat(fd.as_raw_fd(), &mut stat) } != 0 {
-            return Err(io::Error::last_os_error());
-        }
-        let wrong = || io::Error::new(io::ErrorKind::InvalidData, "no statistics block of this version");
-        // A touch beyond the end of the file would raise SIGBUS.
-        if u64::try_from(stat.st_size).ok() != Some(size_of::<Stats>() as u64) {
-            return Err(wrong());
-        }
-        let block = StatsBlock::mmap(libc::MAP_SHARED, fd.as_raw_fd())?;
-        if block.version.load(Relaxed) != VERSION {
-            return Err(wrong());
-        }
-        Ok(block)
-    }
-
-    /// A block that nobody else sees, for a run without launcher.
-    ///
-    /// # Errors
-    /// When the kernel gives no memory.
-    pub fn private() -> io::Result<StatsBlock> {
-        let block = StatsBlock::mmap(libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1)?;
-        block.version.store(VERSION, Relaxed);
-        Ok(block)
-    }
-
-    /// Keeps the mapping for the rest of the process.
-    pub fn leak(self) -> &'static Stats {
-        let stats = self.stats;
-        std::mem::forget(self);
-        // SAFETY: the mapping is valid for `Stats`, all of whose bit patterns are valid, and is never unmapped now.
-        unsafe { stats.as_ref() }
-    }
-
-    fn mmap(flags: i32, fd: i32) -> io::Result<StatsBlock> {
-        let protection = libc::PROT_READ | libc::PROT_WRITE;
-        // SAFETY: the kernel chooses the place, so no existing mapping is touched.
-        let at = unsafe { libc::mmap(std::ptr::null_mut(), size_of::<Stats>(), protection, flags, fd, 0) };
-        if at == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        let stats = NonNull::new(at.cast()).ok_or_else(|| io::Error::other("mapped at address 0"))?;
-        Ok(StatsBlock { stats, _file: None })
-    }
-}
-
-/// Beyond the limit of file sizes the kernel would not only refuse but also send a deadly signal.
-fn may_be_as_large(bytes: u64) -> io::Result<()> {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: `limit` is live and writable.
-    if unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    if limit.rlim_cur < bytes { Err(io::Error::from_raw_os_error(libc::EFBIG)) } else { Ok(()) }
-}
-
-impl Deref for StatsBlock {
-    type Target = Stats;
-
-    fn deref(&self) -> &Stats {
-        // SAFETY: the mapping lives as long as `self`, is page-aligned and large enough, and all bit patterns are valid.
-        unsafe { self.stats.as_ref() }
-    }
-}
-
-impl Drop for StatsBlock {
-    fn drop(&mut self) {
-        // SAFETY: this is the mapping made in `mmap`, and nobody can borrow from it any more.
-        let status = unsafe { libc::munmap(self.stats.as_ptr().cast(), size_of::<Stats>()) };
-        debug_assert_eq!(status, 0, "the mapping was whole");
-    }
 }
