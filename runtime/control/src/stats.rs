@@ -222,7 +222,6 @@ impl Stats {
         let number = self.phase.load(Relaxed);
         Phase::ALL.into_iter().find(|phase| *phase as u64 == number).unwrap_or(Phase::Running)
     }
-
 }
 
 /// A block is smaller than any sensible limit of file sizes.
