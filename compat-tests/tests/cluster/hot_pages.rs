@@ -1,12 +1,13 @@
 //! A person finds the page that several nodes fight for, and the lines that do.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::harness::{Ended, LAUNCH, Run, SCENARIOS, Scratch, alone, program, scenario};
+use crate::harness::{Ended, LAUNCH, Run, SCENARIOS, Scratch, alone, kill, program, scenario};
 
 /// Every way in which faults are served.
 const WAYS: [&str; 3] = ["kernel", "user", "signal"];
@@ -220,7 +221,46 @@ fn top_shows_a_running_program() {
     assert_eq!(text.matches(": 2 nodes\n").count(), 2, "{text}");
     assert!(text.contains("  node 0: ") && text.contains("  node 1: "), "{text}");
     assert!(text.contains("contention.rs:"), "{text}");
-    crate::harness::kill(running.launcher());
+    kill(running.launcher());
     running.finish().with_code(137);
     top("1000000000").with_code(64);
+}
+
+/// Node 1 waits for a file before it is a program of dstd at all: until then no node can begin to run.
+#[test]
+fn top_waits_for_nodes_that_start_and_ends_with_them() {
+    let scratch = Scratch::new();
+    let gate = scratch.file("gate");
+    let start = "echo \"start $DSTD_RANK\"; [ $DSTD_RANK = 0 ] || until [ -e \"$1\" ]; do sleep 0.02; done; \
+                 shift; exec \"$@\"";
+    let words: [&OsStr; 6] = [
+        "-c".as_ref(),
+        start.as_ref(),
+        "sh".as_ref(),
+        gate.as_ref(),
+        SCENARIOS.as_ref(),
+        "run_contended".as_ref(),
+    ];
+    let running = program(2, "/bin/sh", words).option("--connect-timeout").option("150s").start();
+    running.wait_for("start 1\n");
+    let top = alone(LAUNCH, ["top", &running.launcher().to_string(), "--interval", "50ms"]).start();
+    assert_eq!(top.wait_for("nodes start\n").lines().count(), 1);
+    fs::write(&gate, "").expect("the directory is ours");
+    top.wait_for(": 2 nodes\n");
+    running.wait_for("both run\n");
+    kill(running.launcher());
+    running.finish().with_code(137);
+    top.finish().with_code(0);
+}
+
+#[test]
+fn top_ends_with_nodes_that_never_run() {
+    let words = ["-c", "echo \"start $DSTD_RANK\"; exec sleep 200"];
+    let running = program(2, "/bin/sh", words).option("--connect-timeout").option("150s").start();
+    running.wait_for("start 1\n");
+    let top = alone(LAUNCH, ["top", &running.launcher().to_string()]).start();
+    top.wait_for("nodes start\n");
+    kill(running.launcher());
+    running.finish().with_code(137);
+    assert_eq!(top.finish().with_code(0).stdout.lines().count(), 1);
 }

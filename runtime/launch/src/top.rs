@@ -24,6 +24,8 @@ use crate::symbols::Symbols;
 
 /// Pages in a view.
 const PAGES_SHOWN: usize = 5;
+/// How soon to look again whether nodes that start have begun to run.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 #[derive(Parser, Debug)]
 #[command(name = "dstd-launch top", bin_name = "dstd-launch top", version, args_override_self = true)]
@@ -66,27 +68,37 @@ fn watch(command: &TopCommand) -> Result<(), String> {
     let mut symbols = None;
     let (mut before, mut since) = (Vec::new(), Instant::now());
     let mut shown = 0;
+    let mut starting = false;
     while command.count != Some(shown) {
-        thread::sleep(if before.is_empty() { Duration::ZERO } else { command.interval });
+        thread::sleep(match (before.is_empty(), starting) {
+            (true, false) => Duration::ZERO,
+            (true, true) => LOOK_AGAIN.min(command.interval),
+            (false, _) => command.interval,
+        });
         let cannot = |error| format!("cannot look into process {pid}: {error}");
+        let was_there = starting || !before.is_empty();
         let files = match files(pid) {
             Ok(files) => files,
-            Err(_) if !before.is_empty() => return Ok(()),
+            Err(_) if was_there => return Ok(()),
             Err(error) => return Err(cannot(error)),
         };
+        if files.is_empty() {
+            return if was_there { Ok(()) } else { Err(format!("process {pid} runs no nodes on this host")) };
+        }
         let blocks = blocks(&files).map_err(cannot)?;
         if blocks.is_empty() {
-            let ended = !before.is_empty();
-            return if ended { Ok(()) } else { Err(format!("process {pid} runs no nodes on this host")) };
+            if !starting && before.is_empty() && !show(&format!("launcher {pid}: its nodes start\n")) {
+                return Ok(());
+            }
+            starting = true;
+            continue;
         }
         let symbols =
             symbols.get_or_insert_with(|| program_of(pid).map_or(Symbols::none(), |at| Symbols::of(&at)));
         let now = nodes(&blocks);
         if !before.is_empty() {
             let text = view(pid, &now, &before, since.elapsed(), symbols);
-            let clear = if io::stdout().is_terminal() { "\x1b[H\x1b[2J" } else { "" };
-            // Nobody reads on: nothing is left to do.
-            if io::stdout().lock().write_all(format!("{clear}{text}\n").as_bytes()).is_err() {
+            if !show(&format!("{text}\n")) {
                 return Ok(());
             }
             shown += 1;
@@ -94,6 +106,12 @@ fn watch(command: &TopCommand) -> Result<(), String> {
         (before, since) = (now, Instant::now());
     }
     Ok(())
+}
+
+/// Shows this in place of what was shown before; false when nobody reads on, so that nothing is left to do.
+fn show(text: &str) -> bool {
+    let clear = if io::stdout().is_terminal() { "\x1b[H\x1b[2J" } else { "" };
+    io::stdout().lock().write_all(format!("{clear}{text}").as_bytes()).is_ok()
 }
 
 /// The launcher of a job: its process, or the one that the job's name ends with.
