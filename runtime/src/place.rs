@@ -116,7 +116,8 @@ where
     F: FnOnce() -> R,
 {
     check(node);
-    spawning(Some(node), f)
+    let _directed = Directed::to(Some(node));
+    f()
 }
 
 /// Spawns a thread on `node`.
@@ -183,7 +184,8 @@ where
         };
     }
     // As on a thread of the pool, an `on` around the call does not reach into it.
-    spawning(None, f)
+    let _directed = Directed::to(None);
+    f()
 }
 
 /// The node on which a thread that is spawned now starts.
@@ -199,22 +201,28 @@ pub(crate) fn for_other_spawn() -> NodeId {
     SPAWNS_ON.try_with(Cell::get).ok().flatten().unwrap_or_else(ship::choose_untold)
 }
 
-/// Runs `f`, which starts a thread through std, on this node: where it runs has been decided.
+/// Whoever starts a thread through std meanwhile starts it on this node: where it runs has been decided. (Not a function
+/// that takes a closure: each would be one more copy of what the thread is to run, on the stack.)
 #[cfg(not(one_node))]
-pub(crate) fn staying<R>(f: impl FnOnce() -> R) -> R {
-    spawning(Some(here()), f)
+pub(crate) fn staying() -> Directed {
+    Directed::to(Some(here()))
 }
 
-/// Runs `f` with spawns directed to `node`, and restores the direction however `f` ends.
-fn spawning<R>(node: Option<NodeId>, f: impl FnOnce() -> R) -> R {
-    struct Restore(Option<NodeId>);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            SPAWNS_ON.set(self.0);
-        }
+/// This thread's spawns go to some node until it is dropped, then to where they went before.
+pub(crate) struct Directed {
+    before: Option<NodeId>,
+}
+
+impl Directed {
+    fn to(node: Option<NodeId>) -> Directed {
+        Directed { before: SPAWNS_ON.replace(node) }
     }
-    let _restore = Restore(SPAWNS_ON.replace(node));
-    f()
+}
+
+impl Drop for Directed {
+    fn drop(&mut self) {
+        SPAWNS_ON.set(self.before);
+    }
 }
 
 #[track_caller]

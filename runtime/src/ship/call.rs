@@ -76,7 +76,8 @@ pub(super) fn give(work: Work) {
     let Err(work) = hand_over(work) else { return };
     let _user = alloc::leave();
     let thread = std::thread::Builder::new().name("dstd-call".to_owned());
-    if let Err(error) = place::staying(|| thread.spawn(move || pool_thread(work))) {
+    let _directed = place::staying();
+    if let Err(error) = thread.spawn(move || pool_thread(work)) {
         crate::fatal::stop!(crate::fatal::INTERNAL, "cannot start a pool thread: {error}");
     }
 }

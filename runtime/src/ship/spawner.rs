@@ -125,12 +125,11 @@ fn spawn(arrived: Arrived, handles: &mut HashMap<u64, Thread>) {
         if let Some(size) = job.stack_size {
             builder = builder.stack_size(size);
         }
-        place::staying(|| {
-            builder.spawn(move || {
-                restore_signals();
-                let finished = arrived.run();
-                on_native(|| at_thread_end(finished));
-            })
+        let _directed = place::staying();
+        builder.spawn(move || {
+            restore_signals();
+            let finished = arrived.run();
+            on_native(|| at_thread_end(finished));
         })
     };
     match spawned {

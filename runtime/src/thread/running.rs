@@ -58,8 +58,9 @@ where
         if let Some(bytes) = stack_size {
             builder = builder.stack_size(bytes);
         }
+        let _directed = place::staying();
         // SAFETY: the caller promises that the borrows of `f` and its result outlive the thread.
-        let handle = place::staying(|| unsafe { builder.spawn_unchecked(f) })?;
+        let handle = unsafe { builder.spawn_unchecked(f) }?;
         return Ok(Running::Std(handle));
     }
     assert!(
