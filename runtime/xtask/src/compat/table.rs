@@ -1,16 +1,12 @@
 //! The table in compat-tests/README.md: written, read again, and held against what came out.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::PathBuf;
 
 use super::facade::Facade;
 use super::results::{Count, Key, Results, Where};
-use crate::tree;
-use crate::verdict::{Verdict, cannot, while_doing};
+use crate::marked::Marked;
+use crate::verdict::Verdict;
 
-const BEGIN: &str = "<!-- written by `cargo xtask compat --write` -->\n";
-const END: &str = "<!-- end -->";
 /// The columns with numbers of nodes.
 const NODES: [u64; 2] = [1, 3];
 
@@ -25,29 +21,19 @@ struct Cells {
 #[derive(Default, PartialEq, Eq, Debug)]
 pub(crate) struct Table(BTreeMap<Key, Cells>);
 
-fn file() -> PathBuf {
-    tree::root().join("compat-tests/README.md")
+fn place() -> Marked {
+    Marked::new("compat-tests/README.md", "compat")
 }
 
 impl Table {
     /// The one that is written down.
     pub(crate) fn written() -> Verdict<Table> {
-        let text = tree::read(&file())?;
-        let Some((_, rest)) = text.split_once(BEGIN) else {
-            return cannot(format!("{} has no {BEGIN}", file().display()));
-        };
-        Ok(Table::parse(rest.split(END).next().unwrap_or_default()))
+        Ok(Table::parse(&place().read()?))
     }
 
     /// Writes it down.
     pub(crate) fn write(&self) -> Verdict {
-        let text = tree::read(&file())?;
-        let parts = text.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
-        let Some((before, after)) = parts else {
-            return cannot(format!("{} has no place for it", file().display()));
-        };
-        let text = format!("{before}{BEGIN}{}{END}{after}", self.render());
-        fs::write(file(), text).map_err(while_doing(file().display()))
+        place().write(&self.render())
     }
 
     /// Takes over what came out; rows of suites that ran and have no such unit go.
