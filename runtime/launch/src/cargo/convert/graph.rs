@@ -76,9 +76,13 @@ impl<'a> Graph<'a> {
             let is_it = |package: &&&Package| {
                 package.name == name && version.is_none_or(|version| package.version == version)
             };
-            let candidates: Vec<&&Package> = self.packages.values().filter(is_it).collect();
+            let mut candidates: Vec<&&Package> = self.packages.values().filter(is_it).collect();
             if candidates.is_empty() {
                 return Err(self.unknown(spec, name));
+            }
+            // Another member of the workspace may need one of its own, or be one of this name.
+            if candidates.iter().any(|package| all.contains(&*package.id)) {
+                candidates.retain(|package| all.contains(&*package.id));
             }
             for package in candidates {
                 let refuse = |why: &str| Err(format!("--convert {spec}: {why}"));
@@ -156,9 +160,11 @@ mod tests {
     #[test]
     fn what_cannot_be_converted_is_refused_with_its_reason() {
         let run = Value::Null;
+        let mut member = package("pool-core", "lib");
+        member["id"] = json!("pool-core of another program");
         let metadata: Metadata = serde_json::from_value(json!({
             "packages": [
-                package("app", "bin"), package("dstd", "lib"), package("libc", "lib"), package("pool-core", "lib"),
+                package("app", "bin"), package("dstd", "lib"), package("libc", "lib"), package("pool-core", "lib"), member,
                 package("derive", "proc-macro"), package("syn", "lib"), package("cc", "lib"),
             ],
             "workspace_members": ["app"],
@@ -180,7 +186,7 @@ mod tests {
         assert_eq!(graph.facade().unwrap().name, "dstd");
         for (name, why) in [
             ("pool_core", "there is pool-core"),
-            ("pool-core@2.0.0", "here it has version 1.0.0"),
+            ("pool-core@2.0.0", "here it has version 1.0.0 and 1.0.0"),
             ("nothing", "no dependency has this name"),
             ("libc", "dstd itself"),
             ("dstd", "dstd itself"),
