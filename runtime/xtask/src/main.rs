@@ -55,6 +55,7 @@ mod symbols;
 mod targets;
 mod tidy;
 mod tree;
+mod units;
 mod verdict;
 mod verify;
 

@@ -46,6 +46,15 @@ pub(crate) fn read(path: &Path) -> Verdict<String> {
     fs::read_to_string(path).map_err(while_doing(path.display()))
 }
 
+/// Writes a file, unless it is so already: what has not changed is not built again.
+pub(crate) fn write(path: &Path, text: &str) -> Verdict {
+    if fs::read_to_string(path).is_ok_and(|now| now == text) {
+        return Ok(());
+    }
+    let parent = path.parent().unwrap_or(path);
+    fs::create_dir_all(parent).and_then(|()| fs::write(path, text)).map_err(while_doing(path.display()))
+}
+
 /// A path as it is named from the top.
 pub(crate) fn name(path: &Path) -> String {
     path.strip_prefix(root()).unwrap_or(path).display().to_string()

@@ -4,43 +4,40 @@
 //! library ── suite ──┬── in_source   files of a suite, as they are for real std
 //!                    └── examples
 //! facade ── rewrite                  what stands in std's place
-//! package ── cuts, messages          built, without the single items that do not compile
-//! play                               run, without the single units that hang or die
-//! table, expected, gaps              judged
+//! package ── messages                built, without the single items that do not compile
+//! units                              run, and judged
 //! ```
 
-mod cuts;
 mod examples;
-mod expected;
 mod facade;
-mod gaps;
 mod in_source;
 mod library;
 mod messages;
 mod package;
-mod play;
-mod results;
 mod rewrite;
 mod sample;
 mod scenarios;
 mod suite;
-mod table;
 
-use std::collections::BTreeMap;
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
 
 use crate::arguments::Arguments;
 use crate::cargo;
 use crate::row::Row;
-use crate::verdict::{Verdict, cannot, fail, while_doing};
-use facade::Facade;
+use crate::tree;
+use crate::units::facade::Facade;
+use crate::units::gaps::Gaps;
+use crate::units::play::Outcome;
+use crate::units::results::{Results, Where};
+use crate::units::table::Table;
+use crate::units::{self, Program, expected};
+use crate::verdict::{Verdict, cannot, fail};
 use library::Library;
 use package::{Package, Sources};
-use play::{Outcome, Stage};
-use results::{Results, Where};
 use suite::{SUITES, Suite};
-use table::Table;
+
+/// The command whose table this is.
+const COMMAND: &str = "compat";
 
 /// What the options ask for.
 struct Order {
@@ -69,19 +66,22 @@ pub(crate) fn run(arguments: &Arguments, rows: &mut Vec<Row>) -> Verdict {
         let mut package = Package::new(suite.name, Facade::Std, sources)?;
         let control = control(suite, &package.build()?)?;
         let sources = package.into_sources();
-        results.add_control(suite, &control);
+        results.add_control(suite.name, &control);
         for &facade in &order.facades {
             let mut package = Package::new(suite.name, facade, sources.clone())?;
-            let program = package.build()?;
-            results.add_lost(suite, facade, package.lost());
+            let program = Program { path: &package.build()?, launcher: &bin.join("dstd-launch") };
+            results.add_lost(suite.name, facade, package.lost());
             for &nodes in &order.nodes {
                 let place = Where { facade, nodes };
-                let outcomes = on_nodes(suite, place, &bin, &program, &control)?;
-                results.add(suite, place, &outcomes);
+                let outcomes = units::on_nodes(&program, place, &control, runs(suite, &place.name())?)?;
+                results.add(suite.name, place, &outcomes);
             }
         }
     }
-    rows.extend(results.rows(order.is_full() || order.sample));
+    rows.extend(results.rows("cargo xtask compat --module"));
+    if order.is_full() || order.sample {
+        rows.extend(suite::shares(&results));
+    }
     order.judge(&library.version, &results)
 }
 
@@ -116,9 +116,10 @@ impl Order {
 
     /// Holds the results against what is written down, or writes them down.
     fn judge(&self, version: &str, results: &Results) -> Verdict {
-        let mut wrong = gaps::unlisted(results)?;
+        let gaps = Gaps::read()?;
+        let mut wrong = gaps.unlisted(results);
         if !self.sample && self.facades.len() == 2 && self.nodes.len() == 2 {
-            wrong.extend(gaps::stale(results)?);
+            wrong.extend(gaps.stale(results));
         }
         let version = if self.sample { format!("{version}-sample") } else { version.to_owned() };
         if self.write {
@@ -127,10 +128,10 @@ impl Order {
             wrong.extend(expected::lower(&version, &results.control)?);
         }
         if !self.sample {
-            let mut table = Table::written()?;
+            let mut table = Table::written(COMMAND)?;
             if self.write {
                 table.update(results);
-                table.write()?;
+                table.write(COMMAND)?;
             }
             wrong.extend(table.differences(results));
         }
@@ -141,8 +142,10 @@ impl Order {
 
 /// The units that real std passes.
 fn control(suite: &Suite, program: &Path) -> Verdict<Vec<String>> {
-    let stage = Stage::new(&format!("{}, std", suite.name))?;
-    let outcomes = stage.play(|| Command::new(program), &list(program)?, false)?;
+    let outcomes = units::on_std(program, runs(suite, "std")?)?;
+    if outcomes.is_empty() {
+        return cannot(format!("{} --list names no unit", program.display()));
+    }
     for (name, outcome) in &outcomes {
         if let Some(wrong) = outcome.wrong() {
             println!("{}::{name} on real std: {wrong}", suite.name);
@@ -152,35 +155,7 @@ fn control(suite: &Suite, program: &Path) -> Verdict<Vec<String>> {
     Ok(passed.map(|(name, _)| name).collect())
 }
 
-/// How the units of the control end on a facade.
-fn on_nodes(
-    suite: &Suite,
-    place: Where,
-    bin: &Path,
-    program: &Path,
-    control: &[String],
-) -> Verdict<BTreeMap<String, Outcome>> {
-    let built = list(program)?;
-    let (names, missing): (Vec<String>, Vec<String>) =
-        control.iter().cloned().partition(|name| built.contains(name));
-    let launch = || {
-        let mut command = Command::new(bin.join("dstd-launch"));
-        command.args(["-n", &place.nodes.to_string(), "--no-direct"]);
-        command.args((place.nodes > 1).then_some(["--placement", "remote"]).into_iter().flatten());
-        command.arg("--").arg(program);
-        command
-    };
-    let stage = Stage::new(&format!("{}, {}", suite.name, place.name()))?;
-    let mut outcomes = stage.play(launch, &names, place.nodes > 1)?;
-    outcomes.extend(missing.into_iter().map(|name| (name, Outcome::NotBuilt)));
-    Ok(outcomes)
-}
-
-/// The names of a program's units.
-fn list(program: &Path) -> Verdict<Vec<String>> {
-    let output = Command::new(program).arg("--list").output().map_err(while_doing(program.display()))?;
-    if !output.status.success() || output.stdout.is_empty() {
-        return cannot(format!("{} --list names no unit ({})", program.display(), output.status));
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
+/// Where the files of a suite's runs are.
+fn runs(suite: &Suite, place: &str) -> Verdict<PathBuf> {
+    Ok(tree::target("compat")?.join("run").join(format!("{}, {place}", suite.name)))
 }

@@ -1,16 +1,15 @@
 //! A suite as a package of its own, in the target directory: written, and built without what does not compile.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use super::cuts;
-use super::facade::Facade;
 use super::messages::{BuildError, Messages};
 use crate::cargo;
 use crate::tree;
+use crate::units::cuts;
+use crate::units::facade::Facade;
 use crate::verdict::{Verdict, cannot, while_doing};
 
 /// After so many attempts something else is wrong than single items.
@@ -148,14 +147,14 @@ impl Package {
             root.display(),
             facade.dependencies(),
         );
-        write(&self.directory.join("Cargo.toml"), &manifest)?;
+        tree::write(&self.directory.join("Cargo.toml"), &manifest)?;
         // The versions that the workspace has been tested with.
-        write(&self.directory.join("Cargo.lock"), &tree::read(&tree::root().join("Cargo.lock"))?)
+        tree::write(&self.directory.join("Cargo.lock"), &tree::read(&tree::root().join("Cargo.lock"))?)
     }
 
     fn write_sources(&self) -> Verdict {
         self.files.iter().try_for_each(|(name, source)| {
-            write(&self.directory.join(name), &cuts::without(&source.text, &source.cut))
+            tree::write(&self.directory.join(name), &cuts::without(&source.text, &source.cut))
         })
     }
 
@@ -177,13 +176,4 @@ impl Package {
         }
         Ok(messages)
     }
-}
-
-/// Writes a file, unless it is so already: what has not changed is not built again.
-fn write(path: &Path, text: &str) -> Verdict {
-    if fs::read_to_string(path).is_ok_and(|now| now == text) {
-        return Ok(());
-    }
-    let parent = path.parent().unwrap_or(path);
-    fs::create_dir_all(parent).and_then(|()| fs::write(path, text)).map_err(while_doing(path.display()))
 }

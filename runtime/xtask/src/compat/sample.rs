@@ -2,7 +2,7 @@
 
 use crate::verdict::Verdict;
 
-use super::cuts;
+use crate::units::cuts;
 
 /// One test function in so many.
 const ONE_IN: u64 = 6;

@@ -1,8 +1,12 @@
 //! Std's own suites.
 
+use std::collections::BTreeMap;
+
 use super::examples;
 use super::in_source;
 use super::library::Library;
+use crate::row::Row;
+use crate::units::results::{Results, Where};
 use crate::verdict::Verdict;
 
 /// What a suite is about; a target holds for all suites of a group together.
@@ -43,6 +47,32 @@ impl Group {
         };
         (nodes > 1).then_some(share)
     }
+}
+
+/// The shares of groups on the facades, which have to be what they have to be.
+pub(crate) fn shares(results: &Results) -> Vec<Row> {
+    let mut shares: BTreeMap<(Group, Where), [u64; 3]> = BTreeMap::new();
+    for ((key, place), count) in &results.counts {
+        let Some(suite) = SUITES.iter().find(|suite| suite.name == key.0) else { continue };
+        let control = results.control.get(key).copied().unwrap_or(0);
+        let share = shares.entry((suite.group, *place)).or_default();
+        for (sum, part) in share.iter_mut().zip([control, count.passed, count.met]) {
+            *sum += part;
+        }
+    }
+    let mut rows = Vec::new();
+    for ((group, place), [control, passed, met]) in shares {
+        let words = format!("cargo xtask compat {}", place.options());
+        let row = |what: &str, part: u64| {
+            let name = format!("{} {what}, {}", group.name(), place.name());
+            Row::new(name, part as f64 / control as f64, "of control", &words)
+        };
+        rows.push(row("passed", passed).target(">=", group.passed(place.nodes)));
+        if let Some(least) = group.met(place.nodes) {
+            rows.push(row("met the network", met).target(">=", least));
+        }
+    }
+    rows
 }
 
 /// One of std's suites: a crate of test functions.
@@ -101,9 +131,4 @@ impl Suite {
             From::Examples(modules) => examples::files(library, modules),
         }
     }
-}
-
-/// The part of a suite that a unit belongs to: a row of the tables.
-pub(crate) fn module(unit: &str) -> &str {
-    unit.split_once("::").map_or("(top)", |(module, _)| module)
 }

@@ -7,7 +7,6 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::processes::Running;
-use crate::tree;
 use crate::verdict::{Verdict, cannot, while_doing};
 
 /// A unit that takes longer hangs.
@@ -51,9 +50,8 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Of runs with this name, whose files stay until there are others with the same.
-    pub(crate) fn new(name: &str) -> Verdict<Stage> {
-        let directory = tree::target("compat")?.join("run").join(name);
+    /// With files in this directory, which stay until there are others.
+    pub(crate) fn new(directory: PathBuf) -> Verdict<Stage> {
         if directory.exists() {
             fs::remove_dir_all(&directory).map_err(while_doing(directory.display()))?;
         }
@@ -184,7 +182,8 @@ mod tests {
 
     #[test]
     fn a_unit_that_hangs_or_dies_is_charged_alone() {
-        let stage = Stage::new(&format!("test-{}", std::process::id())).expect("there is room");
+        let directory = std::env::temp_dir().join(format!("dstd-xtask-play-{}", std::process::id()));
+        let stage = Stage::new(directory).expect("there is room");
         let stage = Stage { patience: Duration::from_secs(2), ..stage };
         let command = || {
             let mut command = Command::new("sh");

@@ -1,4 +1,4 @@
-//! How many units real std passes, of everything and of the sample, written down for each version of the toolchain: fewer, and
+//! How many units real std passes, written down: fewer, and
 //! something is wrong here.
 
 use std::collections::BTreeMap;
@@ -11,16 +11,16 @@ use crate::verdict::{Verdict, cannot, while_doing};
 
 type Counts = BTreeMap<Key, u64>;
 
-fn file(version: &str) -> PathBuf {
-    tree::root().join(format!("compat-tests/expected/{version}.txt"))
+fn file(name: &str) -> PathBuf {
+    tree::root().join(format!("compat-tests/expected/{name}.txt"))
 }
 
 /// What real std passes less of than is written down.
-pub(crate) fn lower(version: &str, control: &Counts) -> Verdict<Vec<String>> {
-    let file = file(version);
+pub(crate) fn lower(name: &str, control: &Counts) -> Verdict<Vec<String>> {
+    let file = file(name);
     let Ok(text) = fs::read_to_string(&file) else {
         return cannot(format!(
-            "nobody has written down what std of {version} passes: --write does, to {}",
+            "nobody has written down what std passes: --write does, to {}",
             file.display()
         ));
     };
@@ -42,8 +42,8 @@ fn fewer(before: &Counts, now: &Counts) -> Vec<String> {
 }
 
 /// Writes down what real std passes of the suites that ran, and tells what has become less.
-pub(crate) fn write(version: &str, control: &Counts) -> Verdict {
-    let file = file(version);
+pub(crate) fn write(name: &str, control: &Counts) -> Verdict {
+    let file = file(name);
     let mut counts = fs::read_to_string(&file).map(|text| parse(&text)).unwrap_or_default();
     let ran = |suite: &str| control.keys().any(|(name, _)| name == suite);
     fewer(&counts, control).iter().for_each(|words| println!("{words}"));

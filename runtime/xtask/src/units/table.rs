@@ -1,4 +1,4 @@
-//! The table in compat-tests/README.md: written, read again, and held against what came out.
+//! A table in compat-tests/README.md: written, read again, and held against what came out.
 
 use std::collections::BTreeMap;
 
@@ -21,19 +21,19 @@ struct Cells {
 #[derive(Default, PartialEq, Eq, Debug)]
 pub(crate) struct Table(BTreeMap<Key, Cells>);
 
-fn place() -> Marked {
-    Marked::new("compat-tests/README.md", "compat")
+fn place(command: &str) -> Marked {
+    Marked::new("compat-tests/README.md", command)
 }
 
 impl Table {
-    /// The one that is written down.
-    pub(crate) fn written() -> Verdict<Table> {
-        Ok(Table::parse(&place().read()?))
+    /// The one of this command that is written down.
+    pub(crate) fn written(command: &str) -> Verdict<Table> {
+        Ok(Table::parse(&place(command).read()?))
     }
 
     /// Writes it down.
-    pub(crate) fn write(&self) -> Verdict {
-        place().write(&self.render())
+    pub(crate) fn write(&self, command: &str) -> Verdict {
+        place(command).write(&self.render())
     }
 
     /// Takes over what came out; rows of suites that ran and have no such unit go.
@@ -80,7 +80,8 @@ impl Table {
         wrong
     }
 
-    fn render(&self) -> String {
+    /// As it is written down.
+    pub(crate) fn render(&self) -> String {
         let mut text = String::from("\n| suite | module | std |");
         let places: Vec<Where> = places().collect();
         for place in &places {
@@ -104,7 +105,8 @@ impl Table {
         text
     }
 
-    fn parse(text: &str) -> Table {
+    /// Reads its rows again.
+    pub(crate) fn parse(text: &str) -> Table {
         let rows = text.lines().filter_map(|line| {
             let cells: Vec<&str> =
                 line.strip_prefix('|')?.strip_suffix('|')?.split('|').map(str::trim).collect();
