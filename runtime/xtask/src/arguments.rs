@@ -32,7 +32,7 @@ impl Arguments {
         let known: &[&str] = match command.as_str() {
             "sim" | "miri" => &["--seeds", "--from"],
             "fuzz" => &["--seconds", "--from"],
-            "compat" => &["--nodes"],
+            "compat" | "apps" => &["--nodes"],
             "drill" => &["--rounds", "--from"],
             "soak" => &["--runs"],
             "bench" | "bench build" | "bench page" | "modes" => &["--samples"],
@@ -41,6 +41,7 @@ impl Arguments {
         // Those with a word, and those with nothing.
         let (worded, flags): (&[&str], &[&str]) = match command.as_str() {
             "compat" => (&["--module", "--facade"], &["--sample", "--write"]),
+            "apps" => (&["--name"], &["--sample", "--write"]),
             "api" => (&[], &["--write"]),
             "soak" => (&["--name", "--transport"], &[]),
             _ => (&[], &[]),

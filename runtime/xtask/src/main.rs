@@ -8,6 +8,7 @@
 //! | `statics` | which statics the nodes of a built program share |
 //! | `sim [--seeds N] [--from S]` | simulates the protocols |
 //! | `compat [--module M] [--facade F] [--nodes N] [--sample] [--write]` | std's own suites on the facades; `--module scenarios`: our programs on std and on N nodes |
+//! | `apps [--name N] [--nodes N] [--sample] [--write]` | existing programs on real std and on the facades |
 //! | `miri [--seeds N] [--from S]` | addresses and the heap in Miri, which needs the nightly toolchain |
 //! | `loom` | every order of the lock-free parts |
 //! | `fuzz [--seconds N] [--from SEED]` | bytes that nobody would send to the decoders |
@@ -25,6 +26,7 @@
 #![forbid(unsafe_code)]
 
 mod api;
+mod apps;
 mod arguments;
 mod bench;
 mod builds;
@@ -65,7 +67,7 @@ use arguments::Arguments;
 use row::Row;
 use verdict::{Verdict, cannot};
 
-const USAGE: &str = "usage: cargo xtask verify|tidy|api [--write]|statics|sim|compat|miri|loom|fuzz|sanitize|drill|soak|elsewhere|package|bench|bench build|page [PART]|modes [OPTIONS] [--json FILE]";
+const USAGE: &str = "usage: cargo xtask verify|tidy|api [--write]|statics|sim|compat|apps|miri|loom|fuzz|sanitize|drill|soak|elsewhere|package|bench|bench build|page [PART]|modes [OPTIONS] [--json FILE]";
 
 fn main() -> ExitCode {
     let arguments = match Arguments::parse(std::env::args().skip(1)) {
@@ -98,6 +100,7 @@ fn run(arguments: &Arguments, rows: &mut Vec<Row>) -> Verdict {
         "statics" => statics::run(rows),
         "sim" => sim::run(arguments, rows),
         "compat" => compat::run(arguments, rows),
+        "apps" => apps::run(arguments, rows),
         "miri" => miri::run(arguments, rows),
         "loom" => loom::run(rows),
         "fuzz" => fuzz::run(arguments, rows),

@@ -24,20 +24,24 @@ pub(crate) struct Running {
 impl Running {
     /// Starts it; its output is not read.
     pub(crate) fn start(command: &mut Command) -> Verdict<Running> {
-        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         Running::begin(command)
     }
 
     /// Starts it; all its output goes into `log`.
     pub(crate) fn start_into(command: &mut Command, log: File) -> Verdict<Running> {
         command.stderr(log.try_clone().map_err(while_doing("the log of a program"))?).stdout(log);
+        Running::begin(command.stdin(Stdio::null()))
+    }
+
+    /// Starts it with the streams that the command names.
+    pub(crate) fn start_as_is(command: &mut Command) -> Verdict<Running> {
         Running::begin(command)
     }
 
     fn begin(command: &mut Command) -> Verdict<Running> {
         let mark = format!("{}-{}", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed));
         command.env(MARK, &mark).process_group(0);
-        command.stdin(Stdio::null());
         let child = command.spawn().map_err(while_doing(format!("{command:?}")))?;
         Ok(Running { child, mark })
     }

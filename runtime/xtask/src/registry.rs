@@ -43,7 +43,7 @@ fn download(packages: &[Published]) -> Verdict {
         .and_then(|()| fs::write(&root, ""))
         .and_then(|()| fs::write(&manifest, words))
         .map_err(while_doing(directory.display()))?;
-    let mut fetch = cargo::cargo(&["fetch", "--quiet", "--manifest-path"]);
+    let mut fetch = cargo::cargo(&["fetch", "--quiet", "--target", "x86_64-unknown-linux-gnu", "--manifest-path"]);
     cargo::passes(fetch.arg(&manifest))
 }
 

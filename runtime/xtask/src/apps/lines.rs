@@ -1,0 +1,50 @@
+//! How many lines of a program `cargo dstd swap` changes, by its own difference.
+
+/// Lines of sources that changed.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(crate) struct Lines {
+    pub(crate) all: usize,
+    /// Those that import nothing.
+    pub(crate) others: usize,
+}
+
+/// What a unified difference changes in Rust files.
+pub(crate) fn changed(diff: &str) -> Lines {
+    let mut lines = Lines::default();
+    let (mut is_source, mut in_import) = (false, false);
+    for line in diff.lines() {
+        if let Some(name) = line.strip_prefix("+++ ") {
+            (is_source, in_import) = (name.ends_with(".rs"), false);
+            continue;
+        }
+        if line.starts_with("--- ") || line.starts_with("@@") {
+            in_import = false;
+            continue;
+        }
+        // What stays or comes: `use` may have begun lines before.
+        let Some(text) = line.strip_prefix([' ', '+']).map(str::trim) else { continue };
+        let code = text.strip_prefix("pub(crate) ").or(text.strip_prefix("pub ")).unwrap_or(text);
+        let begins = code.starts_with("use ") || code.starts_with("extern crate ");
+        let import = begins || in_import;
+        in_import = import && !text.contains(';');
+        if is_source && line.starts_with('+') {
+            lines.all += 1;
+            lines.others += usize::from(!import);
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn imports_are_told_from_other_lines() {
+        let diff = "--- a/src/main.rs\n+++ b/src/main.rs\n@@ -1,7 +1,7 @@\n-use std::io;\n+use dstd::io;\n use clap::{\n-    a, std::b,\n+    a, dstd::b,\n };\n \
+                    fn main() {\n-    std::process::exit(0)\n+    dstd::process::exit(0)\n }\n\
+                    --- a/Cargo.toml\n+++ b/Cargo.toml\n@@ -1 +1,2 @@\n [dependencies]\n+dstd = \"1\"\n";
+        assert_eq!(changed(diff), Lines { all: 3, others: 1 });
+        assert_eq!(changed(""), Lines::default());
+    }
+}
