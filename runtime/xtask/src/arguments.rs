@@ -32,7 +32,7 @@ impl Arguments {
         let known: &[&str] = match command.as_str() {
             "sim" | "miri" => &["--seeds", "--from"],
             "fuzz" => &["--seconds", "--from"],
-            "compat" | "apps" => &["--nodes"],
+            "compat" | "apps" | "suites" => &["--nodes"],
             "drill" => &["--rounds", "--from"],
             "soak" => &["--runs"],
             "bench" | "bench build" | "bench page" | "modes" => &["--samples"],
@@ -42,6 +42,7 @@ impl Arguments {
         let (worded, flags): (&[&str], &[&str]) = match command.as_str() {
             "compat" => (&["--module", "--facade"], &["--sample", "--write"]),
             "apps" => (&["--name"], &["--sample", "--write"]),
+            "suites" => (&["--name", "--facade"], &["--sample", "--write"]),
             "api" => (&[], &["--write"]),
             "soak" => (&["--name", "--transport"], &[]),
             _ => (&[], &[]),

@@ -9,6 +9,7 @@
 //! | `sim [--seeds N] [--from S]` | simulates the protocols |
 //! | `compat [--module M] [--facade F] [--nodes N] [--sample] [--write]` | std's own suites on the facades; `--module scenarios`: our programs on std and on N nodes |
 //! | `apps [--name N] [--nodes N] [--sample] [--write]` | existing programs on real std and on the facades |
+//! | `suites [--name N] [--facade F] [--nodes N] [--sample] [--write]` | the suites of threaded crates on the facades |
 //! | `miri [--seeds N] [--from S]` | addresses and the heap in Miri, which needs the nightly toolchain |
 //! | `loom` | every order of the lock-free parts |
 //! | `fuzz [--seconds N] [--from SEED]` | bytes that nobody would send to the decoders |
@@ -37,6 +38,7 @@ mod drill;
 mod elsewhere;
 mod fuzz;
 mod layers;
+mod lines;
 mod links;
 mod loom;
 mod marked;
@@ -53,6 +55,7 @@ mod sanitize;
 mod sim;
 mod soak;
 mod statics;
+mod suites;
 mod symbols;
 mod targets;
 mod tidy;
@@ -67,9 +70,18 @@ use arguments::Arguments;
 use row::Row;
 use verdict::{Verdict, cannot};
 
-const USAGE: &str = "usage: cargo xtask verify|tidy|api [--write]|statics|sim|compat|apps|miri|loom|fuzz|sanitize|drill|soak|elsewhere|package|bench|bench build|page [PART]|modes [OPTIONS] [--json FILE]";
+const USAGE: &str = "usage: cargo xtask verify|tidy|api [--write]|statics|sim|compat|apps|suites|miri|loom|fuzz|sanitize|drill|soak|elsewhere|package|bench|bench build|page [PART]|modes [OPTIONS] [--json FILE]";
 
 fn main() -> ExitCode {
+    if let Some(compiled) = suites::compiler::run() {
+        return compiled.map_or_else(
+            |wrong| {
+                eprintln!("xtask: {wrong}");
+                ExitCode::from(wrong.code())
+            },
+            ExitCode::from,
+        );
+    }
     let arguments = match Arguments::parse(std::env::args().skip(1)) {
         Ok(arguments) => arguments,
         Err(wrong) => {
@@ -101,6 +113,7 @@ fn run(arguments: &Arguments, rows: &mut Vec<Row>) -> Verdict {
         "sim" => sim::run(arguments, rows),
         "compat" => compat::run(arguments, rows),
         "apps" => apps::run(arguments, rows),
+        "suites" => suites::run(arguments, rows),
         "miri" => miri::run(arguments, rows),
         "loom" => loom::run(rows),
         "fuzz" => fuzz::run(arguments, rows),

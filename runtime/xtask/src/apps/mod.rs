@@ -10,7 +10,6 @@
 
 mod build;
 mod input;
-mod lines;
 mod play;
 mod programs;
 mod table;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
-use super::lines::{Lines, changed};
+use crate::lines::{Lines, changed};
 use super::programs::Program;
 use crate::registry;
 use crate::tree;

@@ -26,6 +26,11 @@ fn place(command: &str) -> Marked {
 }
 
 impl Table {
+    /// Keeps the rows of these suites.
+    pub(crate) fn retain(&mut self, suites: &[String]) {
+        self.0.retain(|(suite, _), _| suites.contains(suite));
+    }
+
     /// The one of this command that is written down.
     pub(crate) fn written(command: &str) -> Verdict<Table> {
         Ok(Table::parse(&place(command).read()?))

@@ -1,4 +1,4 @@
-//! How many lines of a program `cargo dstd swap` changes, by its own difference.
+//! How many lines of a package `cargo dstd swap` changes, by its own difference.
 
 /// Lines of sources that changed.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]

@@ -1,0 +1,193 @@
+//! The packages of suites as a workspace in the target directory: as published for real std, and swapped in the two ways.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::items;
+use super::list::{Removed, SUITES, Suite};
+use crate::lines::{Lines, changed};
+use crate::registry;
+use crate::tree;
+use crate::units::facade::Facade;
+use crate::units::harness;
+use crate::verdict::{Verdict, cannot, fail, while_doing};
+
+/// Tables of manifests that only measurements need.
+const MEASURING: [&str; 3] = ["[dev-dependencies.criterion]", "[profile.bench]", "[profile.release]"];
+
+/// The versions of everything that the suites are built from.
+fn lock() -> PathBuf {
+    tree::root().join("compat-tests/suites/Cargo.lock")
+}
+
+/// The packages for one facade.
+pub(crate) struct Workspace {
+    pub(crate) facade: Facade,
+    /// Whether tests have the counts that their authors have for slow machines.
+    pub(crate) fewer: bool,
+    directory: PathBuf,
+    /// By package, what `cargo dstd swap` changed.
+    pub(crate) changed: BTreeMap<&'static str, Lines>,
+}
+
+impl Workspace {
+    /// Makes it, always of all packages: so each is built from the same versions, whichever run.
+    pub(crate) fn make(facade: Facade, fewer: bool, cargo_dstd: &Path) -> Verdict<Workspace> {
+        let top = tree::target("suites")?;
+        let name = if fewer { format!("{}, fewer", facade.name()) } else { facade.name().to_owned() };
+        let (fresh, directory) = (top.join("fresh").join(&name), top.join(&name));
+        if fresh.exists() {
+            fs::remove_dir_all(&fresh).map_err(while_doing(fresh.display()))?;
+        }
+        let members: Vec<String> = SUITES.iter().map(|suite| member(suite, fewer)).collect();
+        // Where one of them is built from another, that is swapped as well.
+        let patch = |suite: &Suite| format!("{} = {{ path = {:?} }}\n", suite.name(), member(suite, fewer));
+        let patches: String = SUITES.iter().map(patch).collect();
+        tree::write(
+            &fresh.join("Cargo.toml"),
+            &format!(
+                "[workspace]\nresolver = \"3\"\nmembers = {members:?}\n\n\
+                 [profile.dev]\nopt-level = 1\ndebug = false\nincremental = false\n\n\
+                 [patch.crates-io]\n{patches}"
+            ),
+        )?;
+        if let Ok(text) = fs::read_to_string(lock()) {
+            tree::write(&directory.join("Cargo.lock"), &text)?;
+        }
+        let published: Vec<_> = SUITES.iter().map(|suite| suite.package).collect();
+        let sources = registry::fetch(&published)?;
+        for (suite, source) in SUITES.iter().zip(sources) {
+            let place = fresh.join(member(suite, fewer));
+            copy(&source, &place)?;
+            let manifest = place.join("Cargo.toml");
+            let text = without_measuring(&tree::read(&manifest)?);
+            tree::write(&manifest, &text)?;
+        }
+        let mut workspace = Workspace { facade, fewer, directory, changed: BTreeMap::new() };
+        for suite in SUITES {
+            let place = fresh.join(member(suite, fewer));
+            let lines = workspace.swap(&place, cargo_dstd)?;
+            workspace.changed.insert(suite.name(), lines);
+            if facade != Facade::Std {
+                suite.removed.iter().try_for_each(|removed| remove(removed, &place))?;
+            }
+            let manifest = place.join("Cargo.toml");
+            let text = tree::read(&manifest)?;
+            tree::write(
+                &manifest,
+                &format!("{text}\n[dev-dependencies]\ncompat-glue = {}\n", harness(facade)),
+            )?;
+        }
+        // What has not changed is not built again.
+        put(&fresh, &workspace.directory)?;
+        Ok(workspace)
+    }
+
+    /// The manifest of a package.
+    pub(crate) fn manifest(&self, suite: &Suite) -> PathBuf {
+        self.directory.join(member(suite, self.fewer)).join("Cargo.toml")
+    }
+
+    /// Keeps the versions that cargo has chosen.
+    pub(crate) fn keep_versions(&self) -> Verdict {
+        tree::write(&lock(), &tree::read(&self.directory.join("Cargo.lock"))?)
+    }
+
+    /// Puts the facade in place; what changed in the sources.
+    fn swap(&self, place: &Path, cargo_dstd: &Path) -> Verdict<Lines> {
+        if self.facade == Facade::Std {
+            return Ok(Lines::default());
+        }
+        let mut command = Command::new(cargo_dstd);
+        command.args(["dstd", "swap", "--write", "--allow-dirty", "--allow-no-vcs", "--facade"]);
+        command.arg(self.facade.name()).arg("--dstd-path").arg(tree::root()).current_dir(place);
+        let output = command.output().map_err(while_doing(format!("{command:?}")))?;
+        if !output.status.success() {
+            return fail(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)));
+        }
+        Ok(changed(&String::from_utf8_lossy(&output.stdout)))
+    }
+}
+
+/// Where a package is in its workspace. cargo takes packages at the same place of two workspaces for the same, and does
+/// not know of the counts.
+fn member(suite: &Suite, fewer: bool) -> String {
+    if fewer { format!("fewer/{}", suite.name()) } else { suite.name().to_owned() }
+}
+
+/// Takes items out of a package's file.
+fn remove(removed: &Removed, package: &Path) -> Verdict {
+    let path = package.join(removed.file);
+    let mut text = tree::read(&path)?;
+    for name in removed.items {
+        let Some(without) = items::without(&text, name)? else {
+            return cannot(format!("{} has no {name}", path.display()));
+        };
+        text = without;
+    }
+    tree::write(&path, &text)
+}
+
+/// A manifest without the tables that only measurements need.
+fn without_measuring(manifest: &str) -> String {
+    let (mut kept, mut measuring) = (String::new(), false);
+    for line in manifest.split_inclusive('\n') {
+        if line.starts_with('[') {
+            measuring = MEASURING.contains(&line.trim_end());
+        }
+        if !measuring {
+            kept.push_str(line);
+        }
+    }
+    kept
+}
+
+/// Copies a directory's files.
+fn copy(from: &Path, to: &Path) -> Verdict {
+    each(from, &mut |path, name| {
+        let (bytes, target) = (fs::read(path).map_err(while_doing(path.display()))?, to.join(name));
+        let parent = target.parent().unwrap_or(to);
+        let done = fs::create_dir_all(parent).and_then(|()| fs::write(&target, bytes));
+        done.map_err(while_doing(target.display()))
+    })
+}
+
+/// The same for files that differ, of those that are text.
+fn put(from: &Path, to: &Path) -> Verdict {
+    each(from, &mut |path, name| match fs::read_to_string(path) {
+        Ok(text) => tree::write(&to.join(name), &text),
+        Err(_) => Ok(()),
+    })
+}
+
+/// Calls `take` with each file's path, and its name from the top.
+fn each(top: &Path, take: &mut impl FnMut(&Path, &Path) -> Verdict) -> Verdict {
+    let mut directories = vec![top.to_owned()];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(&directory).map_err(while_doing(directory.display()))? {
+            let path = entry.map_err(while_doing(directory.display()))?.path();
+            if path.is_dir() {
+                directories.push(path);
+            } else {
+                take(&path, path.strip_prefix(top).unwrap_or(&path))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_measuring;
+
+    #[test]
+    fn tables_that_only_measurements_need_go() {
+        let manifest = "[package]\nname = \"a\"\n[dev-dependencies.criterion]\nversion = \"1\"\n[dev-dependencies.rand]\nversion = \"1\"\n";
+        assert_eq!(
+            without_measuring(manifest),
+            "[package]\nname = \"a\"\n[dev-dependencies.rand]\nversion = \"1\"\n"
+        );
+    }
+}
