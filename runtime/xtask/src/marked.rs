@@ -57,10 +57,7 @@ mod tests {
     fn each_command_has_its_own_part() {
         let text = format!("a<!--1-->\nb{END}\nc<!--2-->\nd{END}\ne");
         assert_eq!(split(&text, "<!--1-->\n"), Some(["a", "b", &*format!("\nc<!--2-->\nd{END}\ne")]));
-        assert_eq!(
-            split(&text, "<!--2-->\n"),
-            Some([&*format!("a<!--1-->\nb{END}\nc"), "d", "\ne"])
-        );
+        assert_eq!(split(&text, "<!--2-->\n"), Some([&*format!("a<!--1-->\nb{END}\nc"), "d", "\ne"]));
         assert_eq!(split(&text, "<!--3-->\n"), None);
     }
 }

@@ -43,7 +43,8 @@ fn download(packages: &[Published]) -> Verdict {
         .and_then(|()| fs::write(&root, ""))
         .and_then(|()| fs::write(&manifest, words))
         .map_err(while_doing(directory.display()))?;
-    let mut fetch = cargo::cargo(&["fetch", "--quiet", "--target", "x86_64-unknown-linux-gnu", "--manifest-path"]);
+    let mut fetch =
+        cargo::cargo(&["fetch", "--quiet", "--target", "x86_64-unknown-linux-gnu", "--manifest-path"]);
     cargo::passes(fetch.arg(&manifest))
 }
 
@@ -51,7 +52,8 @@ fn download(packages: &[Published]) -> Verdict {
 fn unpacked() -> Verdict<PathBuf> {
     let metadata = cargo::output(&["metadata", "--format-version", "1"])?;
     let metadata: Value = serde_json::from_str(&metadata).map_err(while_doing("cargo metadata"))?;
-    let ours = metadata["packages"].as_array().into_iter().flatten().find(|package| package["name"] == "libc");
+    let ours =
+        metadata["packages"].as_array().into_iter().flatten().find(|package| package["name"] == "libc");
     let manifest = ours.and_then(|package| package["manifest_path"].as_str()).map(Path::new);
     match manifest.and_then(Path::parent).and_then(Path::parent) {
         Some(directory) => Ok(directory.to_owned()),

@@ -68,7 +68,8 @@ fn text(seed: u64) -> String {
             0 => {}
             1 => text.push_str("// a note"),
             _ => {
-                let words = (0..1 + numbers.next(9)).map(|_| WORDS[numbers.next(WORDS.len() as u64) as usize]);
+                let words =
+                    (0..1 + numbers.next(9)).map(|_| WORDS[numbers.next(WORDS.len() as u64) as usize]);
                 text.push_str(&words.collect::<Vec<_>>().join(" "));
             }
         }

@@ -16,7 +16,7 @@ mod table;
 mod workspace;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 
 use crate::arguments::Arguments;
 use crate::cargo;
@@ -38,24 +38,18 @@ struct Order {
     write: bool,
 }
 
-/// Where our own programs are.
-struct Tools {
-    launcher: PathBuf,
-    cargo_dstd: PathBuf,
-}
-
 /// Builds and runs what the options ask for; everything, if they ask for nothing.
 pub(crate) fn run(arguments: &Arguments, rows: &mut Vec<Row>) -> Verdict {
     let order = Order::read(arguments)?;
     let bin = cargo::build_release(&["dstd-launch"])?;
-    let tools = Tools { launcher: bin.join("dstd-launch"), cargo_dstd: bin.join("cargo-dstd") };
-    let workspaces = workspace::make(&order.programs, &tools.cargo_dstd)?;
+    let launcher = bin.join("dstd-launch");
+    let workspaces = workspace::make(&order.programs, &bin.join("cargo-dstd"))?;
     let mut table = Table::written()?;
     let (mut wrong, mut working) = (Vec::new(), 0.0);
     for (index, program) in order.programs.iter().enumerate() {
         let name = program.name();
         let mut outcome = Outcome::default();
-        if let Err(why) = outcome.find(program, &order.nodes, &workspaces, &tools) {
+        if let Err(why) = outcome.find(program, &order.nodes, &workspaces, &launcher) {
             // The others are worth knowing all the same.
             println!("{name}: {why}");
             wrong.push(format!("{name}: {why}"));
@@ -112,8 +106,9 @@ fn unlisted(name: &str, outcome: &Outcome) -> Verdict<Option<String>> {
 impl Order {
     fn read(arguments: &Arguments) -> Verdict<Order> {
         let (name, sample) = (arguments.word("--name"), arguments.flag("--sample"));
-        let is_asked =
-            |program: &&Program| name.is_none_or(|name| program.package.0 == name) && (program.sample || !sample);
+        let is_asked = |program: &&Program| {
+            name.is_none_or(|name| program.package.0 == name) && (program.sample || !sample)
+        };
         let programs: Vec<_> = PROGRAMS.iter().filter(is_asked).collect();
         if programs.is_empty() {
             let names: Vec<&str> = PROGRAMS.iter().map(|program| program.package.0).collect();
@@ -144,12 +139,18 @@ struct Outcome {
 }
 
 impl Outcome {
-    fn find(&mut self, program: &Program, nodes: &[u64], workspaces: &[Workspace], tools: &Tools) -> Verdict {
+    fn find(
+        &mut self,
+        program: &Program,
+        nodes: &[u64],
+        workspaces: &[Workspace],
+        launcher: &Path,
+    ) -> Verdict {
         let stage = Stage::new(program)?;
         let mut std = None;
         for workspace in workspaces {
             let facade = workspace.facade;
-            let built = build::build(program, workspace, &tools.cargo_dstd)?;
+            let built = build::build(program, workspace)?;
             match (&std, built) {
                 (None, Err(error)) => {
                     return cannot(format!("is not built with real std: {error}"));
@@ -168,7 +169,7 @@ impl Outcome {
                 (Some(_), Err(error)) => self.all(facade, nodes, "is not built", &error),
                 (Some(std), Ok(executable)) => {
                     for &nodes in nodes {
-                        let played = stage.on_nodes(&executable, &tools.launcher, nodes)?;
+                        let played = stage.on_nodes(&executable, launcher, nodes)?;
                         let (word, cause) = played.beside(std, program.order);
                         if !cause.is_empty() {
                             self.all(facade, &[], word, &cause);
@@ -209,7 +210,9 @@ impl Outcome {
             if words.iter().all(|(_, word)| word == first) {
                 return Some((*first).to_owned());
             }
-            Some(words.iter().map(|(facade, word)| format!("{facade}: {word}")).collect::<Vec<_>>().join(", "))
+            Some(
+                words.iter().map(|(facade, word)| format!("{facade}: {word}")).collect::<Vec<_>>().join(", "),
+            )
         };
         let tried = on(3).next().is_some();
         let met = on(3).all(|(.., messages, _)| *messages > 0);

@@ -51,13 +51,16 @@ impl<'a> Stage<'a> {
         self.play(|| Command::new(executable))
     }
 
-    /// Runs the commands on several nodes that do not see each other's memory; threads go to other nodes.
+    /// Runs the commands on several nodes that do not see each other's memory; all threads go to other nodes, whoever
+    /// starts them.
     pub(crate) fn on_nodes(&self, executable: &Path, launcher: &Path, nodes: u64) -> Verdict<Played> {
         let report = self.logs.join("report");
         self.play(|| {
             let mut command = Command::new(launcher);
             command.args(["-n", &nodes.to_string(), "--no-direct", "--report-json"]).arg(&report);
-            command.args((nodes > 1).then_some(["--placement", "remote"]).into_iter().flatten());
+            command.args(
+                (nodes > 1).then_some(["--placement", "remote", "--spread", "all"]).into_iter().flatten(),
+            );
             command.arg("--").arg(executable);
             command
         })
@@ -170,7 +173,9 @@ fn files(top: &Path) -> Verdict<BTreeMap<String, Vec<u8>>> {
     while let Some(directory) = open.pop() {
         for entry in fs::read_dir(&directory).map_err(while_doing(directory.display()))? {
             let path = entry.map_err(while_doing(directory.display()))?.path();
-            let Ok(name) = path.strip_prefix(top) else { return cannot("a file lies outside of its directory") };
+            let Ok(name) = path.strip_prefix(top) else {
+                return cannot("a file lies outside of its directory");
+            };
             let name = name.display().to_string();
             if path.is_dir() {
                 open.push(path);
@@ -208,7 +213,8 @@ mod tests {
 
     #[test]
     fn what_every_run_sends_is_no_network() {
-        let sent = |pages: u64| serde_json::json!({"page_request": {"messages": pages}, "ship": {"messages": 2}});
+        let sent =
+            |pages: u64| serde_json::json!({"page_request": {"messages": pages}, "ship": {"messages": 2}});
         let report = |pages: u64| {
             serde_json::json!({"nodes": [
                 {"rank": 0, "threads_run": 3, "sent": sent(pages)}, {"rank": 1, "threads_run": 2, "sent": sent(1)}

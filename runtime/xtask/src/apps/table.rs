@@ -78,7 +78,8 @@ impl Table {
     }
 
     fn render(&self) -> String {
-        let mut text = format!("\n| program | {} |\n|{}\n", COLUMNS.join(" | "), "---|".repeat(1 + COLUMNS.len()));
+        let mut text =
+            format!("\n| program | {} |\n|{}\n", COLUMNS.join(" | "), "---|".repeat(1 + COLUMNS.len()));
         for (name, cells) in &self.0 {
             let cells: Vec<&str> = cells.iter().map(|cell| cell.as_deref().unwrap_or("-")).collect();
             text.push_str(&format!("| {name} | {} |\n", cells.join(" | ")));
@@ -105,7 +106,8 @@ mod tests {
 
     #[test]
     fn a_table_is_read_as_it_was_written() {
-        let mut cells: Cells = ["a", "b", "0", "3 (1)", "as std", "as std", "yes", "4"].map(|c| Some(c.to_owned()));
+        let mut cells: Cells =
+            ["a", "b", "0", "3 (1)", "as std", "as std", "yes", "4"].map(|c| Some(c.to_owned()));
         let mut table = Table::default();
         table.update("p 1.0.0", &cells);
         assert_eq!(Table::parse(&table.render()), table);

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
-use crate::lines::{Lines, changed};
 use super::programs::Program;
+use crate::lines::{Lines, changed};
 use crate::registry;
 use crate::tree;
 use crate::verdict::{Verdict, cannot, fail, while_doing};
@@ -114,8 +114,16 @@ impl Workspace {
 }
 
 /// What is not part of a program: what only its tests need, and what cargo adds to a package.
-const LEFT_OUT: [&str; 8] =
-    ["Cargo.lock", "Cargo.toml.orig", ".cargo-ok", ".cargo_vcs_info.json", ".cargo", "tests", "benches", "examples"];
+const LEFT_OUT: [&str; 8] = [
+    "Cargo.lock",
+    "Cargo.toml.orig",
+    ".cargo-ok",
+    ".cargo_vcs_info.json",
+    ".cargo",
+    "tests",
+    "benches",
+    "examples",
+];
 
 fn copy(from: &Path, to: &Path) -> Verdict {
     fs::create_dir_all(to).map_err(while_doing(to.display()))?;
@@ -177,6 +185,9 @@ mod tests {
     fn what_only_tests_need_is_left_out_of_a_manifest() {
         let text = "[package]\nname = \"a\"\n[[test]]\nname = \"t\"\n[dependencies.b]\nversion = \"1\"\n\
                     [target.'cfg(unix)'.dev-dependencies.c]\nversion = \"1\"\n[features]\n[profile.release]\nlto = true\n";
-        assert_eq!(stripped(text), "[package]\nname = \"a\"\n[dependencies.b]\nversion = \"1\"\n[features]\n");
+        assert_eq!(
+            stripped(text),
+            "[package]\nname = \"a\"\n[dependencies.b]\nversion = \"1\"\n[features]\n"
+        );
     }
 }
