@@ -37,7 +37,8 @@ impl Workspace {
     pub(crate) fn make(facade: Facade, fewer: bool, cargo_dstd: &Path) -> Verdict<Workspace> {
         let top = tree::target("suites")?;
         let name = if fewer { format!("{}, fewer", facade.name()) } else { facade.name().to_owned() };
-        let (fresh, directory) = (top.join("fresh").join(&name), top.join(&name));
+        // Beside each other: the way to the facade is the same from both.
+        let (fresh, directory) = (top.join(format!("{name}, fresh")), top.join(&name));
         if fresh.exists() {
             fs::remove_dir_all(&fresh).map_err(while_doing(fresh.display()))?;
         }
