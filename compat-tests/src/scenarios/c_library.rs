@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::ffi::{c_char, c_void};
 use std::ptr;
 
-use crate::cluster;
+use crate::{cluster, spread_c};
 
 static DROPPED: AtomicUsize = AtomicUsize::new(0);
 
@@ -47,22 +47,8 @@ pub(crate) fn thread_exit() -> String {
     format!("{} threads", cluster::size())
 }
 
-#[expect(unsafe_code, reason = "libc's threads")]
 fn start_and_join() {
-    unsafe extern "C" {
-        // As libc declares it, but for a start routine that may unwind: `pthread_exit` does.
-        fn pthread_create(
-            thread: *mut libc::pthread_t,
-            attributes: *const libc::pthread_attr_t,
-            start: extern "C-unwind" fn(*mut c_void) -> *mut c_void,
-            argument: *mut c_void,
-        ) -> i32;
-    }
-    let mut made = 0;
-    // SAFETY: the start routine takes no argument, and it may run at any time.
-    assert_eq!(unsafe { pthread_create(&raw mut made, ptr::null(), start, ptr::null_mut()) }, 0);
-    // SAFETY: it was made above and is joined once.
-    assert_eq!(unsafe { libc::pthread_join(made, ptr::null_mut()) }, 0);
+    spread_c::join(spread_c::start(start, ptr::null_mut()));
 }
 
 /// Waiters and wakers of any node meet without the flag that says that they are of one process.

@@ -37,7 +37,7 @@ unsafe extern "C-unwind" {
 }
 
 /// Starts a thread as C does.
-fn start(
+pub(crate) fn start(
     routine: extern "C-unwind" fn(*mut c_void) -> *mut c_void,
     argument: *mut c_void,
 ) -> libc::pthread_t {
@@ -48,7 +48,7 @@ fn start(
 }
 
 /// Waits for a thread, whatever node it is on, and returns its value.
-fn join(thread: libc::pthread_t) -> *mut c_void {
+pub(crate) fn join(thread: libc::pthread_t) -> *mut c_void {
     let mut value = ptr::null_mut();
     // SAFETY: each thread of this file that is joined so is joined once.
     assert_eq!(unsafe { libc::pthread_join(thread, &raw mut value) }, 0);
@@ -287,7 +287,15 @@ pub(crate) fn named() -> String {
 /// What is of one machine is not asked of another node's thread: the last node asks for the clock of one of node 0.
 pub(crate) fn clock() -> String {
     let (go, wait) = mpsc::channel::<()>();
-    let worker = place::on(place::here(), || thread::spawn(move || wait.recv().unwrap()));
+    let (begin, begun) = mpsc::channel();
+    let worker = place::on(place::here(), || {
+        thread::spawn(move || {
+            begin.send(()).unwrap();
+            wait.recv().unwrap();
+        })
+    });
+    // From here on the node knows where the thread's locals lie.
+    begun.recv().unwrap();
     let thread = worker.as_pthread_t();
     println!("address {thread:#x}");
     let asks = cluster::spawn(cluster::size() - 1, move || {

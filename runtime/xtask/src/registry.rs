@@ -60,3 +60,29 @@ fn unpacked() -> Verdict<PathBuf> {
         None => cannot("cargo metadata does not tell where libc is"),
     }
 }
+
+/// A manifest without the tables whose first lines `is_left_out` names.
+pub(crate) fn without_tables(manifest: &str, is_left_out: impl Fn(&str) -> bool) -> String {
+    let mut keep = true;
+    let kept = |line: &&str| {
+        if line.starts_with('[') {
+            keep = !is_left_out(line);
+        }
+        keep
+    };
+    manifest.split_inclusive('\n').filter(kept).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_go_with_their_lines() {
+        let manifest = "[package]\nname = \"a\"\n[dev-dependencies.criterion]\nversion = \"1\"\n[dev-dependencies.rand]\nversion = \"1\"\n";
+        assert_eq!(
+            without_tables(manifest, |line| line.contains("criterion")),
+            "[package]\nname = \"a\"\n[dev-dependencies.rand]\nversion = \"1\"\n"
+        );
+    }
+}

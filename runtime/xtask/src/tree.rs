@@ -55,6 +55,25 @@ pub(crate) fn write(path: &Path, text: &str) -> Verdict {
     fs::create_dir_all(parent).and_then(|()| fs::write(path, text)).map_err(while_doing(path.display()))
 }
 
+/// Copies a directory, without what has one of these names. Written and not copied: what is copied may be read-only.
+pub(crate) fn copy(from: &Path, to: &Path, left_out: &[&str]) -> Verdict {
+    fs::create_dir_all(to).map_err(while_doing(to.display()))?;
+    for entry in fs::read_dir(from).map_err(while_doing(from.display()))? {
+        let entry = entry.map_err(while_doing(from.display()))?;
+        let (path, name) = (entry.path(), entry.file_name());
+        if left_out.iter().any(|left| name == *left) {
+            continue;
+        }
+        if path.is_dir() {
+            copy(&path, &to.join(&name), left_out)?;
+        } else {
+            let bytes = fs::read(&path).map_err(while_doing(path.display()))?;
+            fs::write(to.join(&name), bytes).map_err(while_doing(path.display()))?;
+        }
+    }
+    Ok(())
+}
+
 /// A path as it is named from the top.
 pub(crate) fn name(path: &Path) -> String {
     path.strip_prefix(root()).unwrap_or(path).display().to_string()

@@ -2,7 +2,7 @@
 //! dstd renamed to `std`, and with `use dstd`; run on one node and on three; held against real std.
 //!
 //! ```text
-//! programs, input ── workspace (registry, lines)   sources as published, and swapped
+//! programs, input ── workspace (registry, swap)    sources as published, and swapped
 //!                    build                         three programs of each
 //!                    play                          run and compared
 //!                    table                         judged
@@ -22,11 +22,12 @@ use crate::arguments::Arguments;
 use crate::cargo;
 use crate::row::Row;
 use crate::tree;
+use crate::units::facade::{self, Facade};
 use crate::verdict::{Verdict, cannot, fail, while_doing};
 use play::Stage;
 use programs::{PROGRAMS, Program};
 use table::{Cells, Table};
-use workspace::{Facade, Workspace};
+use workspace::Workspace;
 
 /// So many have to work.
 const ENOUGH: f64 = 8.0;
@@ -114,11 +115,7 @@ impl Order {
             let names: Vec<&str> = PROGRAMS.iter().map(|program| program.package.0).collect();
             return cannot(format!("--name is one of {}", names.join(", ")));
         }
-        let nodes = match arguments.number("--nodes") {
-            Some(nodes @ (1 | 3)) => vec![nodes],
-            Some(_) => return cannot("--nodes is 1 or 3"),
-            None => vec![1, 3],
-        };
+        let nodes = facade::nodes(arguments, &[1, 3])?;
         Ok(Order { programs, nodes, write: arguments.flag("--write") })
     }
 }

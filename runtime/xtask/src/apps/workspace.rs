@@ -2,38 +2,14 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::SystemTime;
 
 use super::programs::Program;
-use crate::lines::{Lines, changed};
 use crate::registry;
+use crate::swap::{Lines, swap};
 use crate::tree;
-use crate::verdict::{Verdict, cannot, fail, while_doing};
-
-/// Against what the programs are built.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) enum Facade {
-    /// Real std.
-    Std,
-    /// dstd, renamed to `std` in Cargo.toml.
-    DstdStd,
-    /// dstd, by `use dstd`.
-    Dstd,
-}
-
-impl Facade {
-    pub(crate) const ALL: [Facade; 3] = [Facade::Std, Facade::DstdStd, Facade::Dstd];
-
-    /// Its name on command lines, and of its directories.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Facade::Std => "std",
-            Facade::DstdStd => "dstd-std",
-            Facade::Dstd => "dstd",
-        }
-    }
-}
+use crate::units::facade::Facade;
+use crate::verdict::{Verdict, cannot, while_doing};
 
 /// The versions of everything that the programs are built from.
 pub(crate) fn lock() -> PathBuf {
@@ -73,7 +49,7 @@ impl Workspace {
             if place.exists() {
                 fs::remove_dir_all(&place).map_err(while_doing(place.display()))?;
             }
-            copy(source, &place)?;
+            tree::copy(source, &place, &LEFT_OUT)?;
             strip(&place.join("Cargo.toml"))?;
         }
         let written = |name: &str, text: &str| {
@@ -86,30 +62,13 @@ impl Workspace {
         }
         let mut workspace = Workspace { facade, directory, changed: Vec::new() };
         for name in &members {
-            let lines = workspace.swap(name, cargo_dstd)?;
-            workspace.changed.push(lines);
+            workspace.changed.push(swap(&workspace.directory.join(name), facade, cargo_dstd)?);
         }
         // Files that are as they were are not built again, unless the command that swapped them has changed.
         let time = fs::metadata(cargo_dstd).and_then(|file| file.modified());
         let time = time.map_err(while_doing(cargo_dstd.display()))?;
         members.iter().try_for_each(|name| date(&workspace.directory.join(name), time))?;
         Ok(workspace)
-    }
-
-    /// Puts the facade in place; what changed in the program's sources.
-    fn swap(&self, name: &str, cargo_dstd: &Path) -> Verdict<Lines> {
-        if self.facade == Facade::Std {
-            return Ok(Lines::default());
-        }
-        let mut command = Command::new(cargo_dstd);
-        command.args(["dstd", "swap", "--write", "--allow-dirty", "--allow-no-vcs", "--facade"]);
-        command.arg(self.facade.name()).arg("--dstd-path").arg(tree::root());
-        command.arg("--manifest-path").arg(self.directory.join(name).join("Cargo.toml"));
-        let output = command.output().map_err(while_doing(format!("{command:?}")))?;
-        if !output.status.success() {
-            return fail(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)));
-        }
-        Ok(changed(&String::from_utf8_lossy(&output.stdout)))
     }
 }
 
@@ -125,24 +84,6 @@ const LEFT_OUT: [&str; 8] = [
     "examples",
 ];
 
-fn copy(from: &Path, to: &Path) -> Verdict {
-    fs::create_dir_all(to).map_err(while_doing(to.display()))?;
-    for entry in fs::read_dir(from).map_err(while_doing(from.display()))? {
-        let entry = entry.map_err(while_doing(from.display()))?;
-        let (path, name) = (entry.path(), entry.file_name());
-        if path.is_dir() {
-            if !LEFT_OUT.iter().any(|left| name == *left) {
-                copy(&path, &to.join(&name))?;
-            }
-        } else if !LEFT_OUT.iter().any(|left| name == *left) {
-            let text = fs::read(&path).map_err(while_doing(path.display()))?;
-            // Written and not copied: files of the registry may be read-only.
-            fs::write(to.join(&name), text).map_err(while_doing(path.display()))?;
-        }
-    }
-    Ok(())
-}
-
 /// Takes what only tests need out of a manifest, and profiles, which are the workspace's.
 fn strip(manifest: &Path) -> Verdict {
     let text = tree::read(manifest)?;
@@ -153,17 +94,10 @@ fn strip(manifest: &Path) -> Verdict {
 }
 
 fn stripped(text: &str) -> String {
-    let mut keep = true;
-    let kept = |line: &&str| {
-        if line.starts_with('[') {
-            keep = !(line.contains("dev-dependencies")
-                || ["[[test]]", "[[bench]]", "[[example]]", "[profile", "[badges"]
-                    .iter()
-                    .any(|table| line.starts_with(table)));
-        }
-        keep
-    };
-    text.lines().filter(kept).flat_map(|line| [line, "\n"]).collect()
+    let tables = ["[[test]]", "[[bench]]", "[[example]]", "[profile", "[badges"];
+    registry::without_tables(text, |line| {
+        line.contains("dev-dependencies") || tables.iter().any(|table| line.starts_with(table))
+    })
 }
 
 fn date(path: &Path, time: SystemTime) -> Verdict {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Instant, UNIX_EPOCH};
 
+use crate::units::facade::Facade;
 use crate::verdict::{Verdict, fail, while_doing};
 use crate::{cargo, tree};
 
@@ -19,45 +20,6 @@ fn main() {
     thread::spawn(move || println!(\"{words}\")).join().unwrap();
 }
 ";
-
-/// What the program has as its standard library.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Library {
-    /// The real one.
-    Std,
-    /// The facade of `use dstd::..`.
-    Dstd,
-    /// The facade that is renamed to `std` in Cargo.toml.
-    DstdStd,
-}
-
-impl Library {
-    /// The real one first.
-    pub(super) const ALL: [Library; 3] = [Library::Std, Library::Dstd, Library::DstdStd];
-    /// The facades.
-    pub(super) const SWAPPED: [Library; 2] = [Library::Dstd, Library::DstdStd];
-
-    /// What rows call it.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Library::Std => "std",
-            Library::Dstd => "dstd",
-            Library::DstdStd => "dstd-std",
-        }
-    }
-
-    /// Its line in Cargo.toml, and what the program calls it.
-    fn dependency(self) -> (String, &'static str) {
-        match self {
-            Library::Std => (String::new(), "std"),
-            Library::Dstd => (format!("dstd = {{ path = {:?} }}\n", tree::root().join("dstd")), "dstd"),
-            Library::DstdStd => {
-                let path = tree::root().join("dstd/std");
-                (format!("std = {{ package = \"dstd-std\", path = {path:?} }}\n"), "std")
-            }
-        }
-    }
-}
 
 /// How a program is built.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -88,7 +50,7 @@ pub(super) const PROFILES: [Profile; 3] = [
 
 /// One program.
 pub(super) struct Hello {
-    library: Library,
+    facade: Facade,
     directory: PathBuf,
     launcher: PathBuf,
     /// The number in its line, another one at each build.
@@ -97,14 +59,14 @@ pub(super) struct Hello {
 
 impl Hello {
     /// A package that can be built without network, below cargo's target directory. It stays there, with what was built.
-    pub(super) fn new(library: Library, launcher: &Path) -> Verdict<Hello> {
-        let directory = tree::target("bench-build")?.join(library.name());
+    pub(super) fn new(facade: Facade, launcher: &Path) -> Verdict<Hello> {
+        let directory = tree::target("bench-build")?.join(facade.name());
         // No line of an earlier run comes again.
         let now = UNIX_EPOCH.elapsed().map_err(while_doing("the clock"))?.as_secs();
-        let hello = Hello { library, directory, launcher: launcher.to_owned(), changes: Cell::new(now) };
+        let hello = Hello { facade, directory, launcher: launcher.to_owned(), changes: Cell::new(now) };
         let sources = hello.directory.join("src");
         fs::create_dir_all(&sources).map_err(while_doing(sources.display()))?;
-        let (dependency, _) = library.dependency();
+        let dependency = facade.dependency();
         let manifest = format!(
             "[package]\nname = {:?}\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n{dependency}",
             hello.name()
@@ -118,9 +80,9 @@ impl Hello {
         Ok(hello)
     }
 
-    /// What it has as its standard library.
-    pub(super) fn library(&self) -> Library {
-        self.library
+    /// What it has as its standard facade.
+    pub(super) fn facade(&self) -> Facade {
+        self.facade
     }
 
     /// Where its Cargo.toml lies.
@@ -145,7 +107,7 @@ impl Hello {
 
     /// A program with dstd starts on two nodes; with std there is nothing to see.
     fn runs_on_two_nodes(&self, program: &Path) -> Verdict {
-        if self.library == Library::Std {
+        if self.facade == Facade::Std {
             return Ok(());
         }
         let mut launch = Command::new(&self.launcher);
@@ -161,7 +123,7 @@ impl Hello {
         let seconds = start.elapsed().as_secs_f64();
         if !output.status.success() {
             let words = String::from_utf8_lossy(&output.stderr);
-            return fail(format!("the hello world for {} does not build:\n{words}", self.library.name()));
+            return fail(format!("the hello world for {} does not build:\n{words}", self.facade.name()));
         }
         let program = target.join(profile.directory).join(self.name());
         self.says_its_line(&mut Command::new(&program))?;
@@ -182,7 +144,7 @@ impl Hello {
 
     fn change(&self) -> Verdict {
         self.changes.set(self.changes.get() + 1);
-        let (_, name) = self.library.dependency();
+        let name = self.facade.in_sources();
         let turn = self.changes.get().to_string();
         self.write("src/main.rs", &MAIN.replace("NAME", name).replace("TURN", &turn))
     }
@@ -198,7 +160,7 @@ impl Hello {
     }
 
     fn name(&self) -> String {
-        format!("hello-{}", self.library.name())
+        format!("hello-{}", self.facade.name())
     }
 
     /// cargo as users have it, whatever this session says about incremental compilation.

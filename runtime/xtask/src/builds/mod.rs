@@ -18,8 +18,9 @@ use crate::arguments::Arguments;
 use crate::cargo;
 use crate::row::Row;
 use crate::samples::Samples;
+use crate::units::facade::Facade;
 use crate::verdict::{Verdict, cannot};
-use hello::{Hello, Library, PROFILES, Profile};
+use hello::{Hello, PROFILES, Profile};
 
 /// Measures one part with so many samples.
 type Part = fn(&[Hello], u64, &mut Vec<Row>) -> Verdict;
@@ -40,7 +41,7 @@ pub(crate) fn run(arguments: &Arguments, rows: &mut Vec<Row>) -> Verdict {
         return cannot(format!("bench build has no part {}", wanted.unwrap_or_default()));
     }
     let launcher = cargo::build_release(&["dstd-launch"])?.join("dstd-launch");
-    let programs = Library::ALL.map(|library| Hello::new(library, &launcher));
+    let programs = Facade::ALL.map(|facade| Hello::new(facade, &launcher));
     let programs = programs.into_iter().collect::<Verdict<Vec<_>>>()?;
     for (_, part) in parts {
         let from = rows.len();
@@ -59,15 +60,17 @@ fn in_turn(programs: &[Hello], turn: u64) -> Vec<&Hello> {
     order
 }
 
-/// The seconds that each program takes in one turn, in the order of [`Library::ALL`].
+/// The seconds that each program takes in one turn, in the order of [`Facade::ALL`].
 fn seconds(
     programs: &[Hello],
     turn: u64,
     one: impl Fn(&Hello) -> Verdict<f64>,
-) -> Verdict<[f64; Library::ALL.len()]> {
-    let mut seconds = [f64::NAN; Library::ALL.len()];
+) -> Verdict<[f64; Facade::ALL.len()]> {
+    let mut seconds = [f64::NAN; Facade::ALL.len()];
     for program in in_turn(programs, turn) {
-        seconds[program.library() as usize] = one(program)?;
+        let taken = one(program)?;
+        let place = seconds.iter_mut().zip(Facade::ALL).find(|(_, facade)| *facade == program.facade());
+        place.into_iter().for_each(|(seconds, _)| *seconds = taken);
     }
     Ok(seconds)
 }
@@ -82,36 +85,36 @@ fn incremental(programs: &[Hello], samples: u64, rows: &mut Vec<Row>) -> Verdict
         for turn in 0..samples {
             let [on_std, swapped @ ..] = seconds(programs, turn, |program| program.changed(profile))?;
             all.add(profile.name, 1e3 * on_std);
-            for (library, swapped) in Library::SWAPPED.into_iter().zip(swapped) {
-                all.add(incremental_row(library, profile), swapped / on_std);
+            for (facade, swapped) in Facade::OURS.into_iter().zip(swapped) {
+                all.add(incremental_row(facade, profile), swapped / on_std);
             }
         }
-        for library in Library::SWAPPED {
-            let row = all.row(&incremental_row(library, profile), "", "cargo xtask bench build incremental");
+        for facade in Facade::OURS {
+            let row = all.row(&incremental_row(facade, profile), "", "cargo xtask bench build incremental");
             rows.push(row.beside("ms on std", all.median(profile.name)).target("<=", INCREMENTAL_OVER_STD));
         }
     }
     Ok(())
 }
 
-fn incremental_row(library: Library, profile: Profile) -> String {
-    format!("build.incremental.{}.{}", profile.name, library.name())
+fn incremental_row(facade: Facade, profile: Profile) -> String {
+    format!("build.incremental.{}.{}", profile.name, facade.name())
 }
 
 /// `cargo build` in an empty target directory.
 fn clean(programs: &[Hello], samples: u64, rows: &mut Vec<Row>) -> Verdict {
     let mut all = Samples::default();
-    let row = |library: Library, profile: Profile| format!("build.clean.{}.{}", profile.name, library.name());
+    let row = |facade: Facade, profile: Profile| format!("build.clean.{}.{}", profile.name, facade.name());
     for profile in PROFILES {
         for turn in 0..samples.min(CLEAN_SAMPLES) {
             let seconds = seconds(programs, turn, |program| program.clean(profile))?;
-            for (library, seconds) in Library::ALL.into_iter().zip(seconds) {
-                all.add(row(library, profile), seconds);
+            for (facade, seconds) in Facade::ALL.into_iter().zip(seconds) {
+                all.add(row(facade, profile), seconds);
             }
         }
-        for library in Library::SWAPPED {
-            let on_std = all.median(&row(Library::Std, profile));
-            let row = all.row(&row(library, profile), "s", "cargo xtask bench build clean");
+        for facade in Facade::OURS {
+            let on_std = all.median(&row(Facade::Std, profile));
+            let row = all.row(&row(facade, profile), "s", "cargo xtask bench build clean");
             rows.push(row.beside("s on std", on_std).target("<=", CLEAN_SECONDS));
         }
     }
@@ -120,9 +123,9 @@ fn clean(programs: &[Hello], samples: u64, rows: &mut Vec<Row>) -> Verdict {
 
 /// How many crates each program is built from.
 fn count(programs: &[Hello], _samples: u64, rows: &mut Vec<Row>) -> Verdict {
-    for program in programs.iter().filter(|program| program.library() != Library::Std) {
+    for program in programs.iter().filter(|program| program.facade() != Facade::Std) {
         let crates = crates::of(program.directory())?;
-        let name = format!("build.crates.{}", program.library().name());
+        let name = format!("build.crates.{}", program.facade().name());
         println!("{name}: {}", crates.join(", "));
         let row = Row::new(name, crates.len() as f64, "crates", "cargo xtask bench build crates");
         rows.push(row.target("<=", crates::MOST as f64));

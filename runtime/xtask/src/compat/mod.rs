@@ -87,26 +87,16 @@ pub(crate) fn run(arguments: &Arguments, rows: &mut Vec<Row>) -> Verdict {
 
 impl Order {
     fn read(arguments: &Arguments) -> Verdict<Order> {
-        let (module, facade) = (arguments.word("--module"), arguments.word("--facade"));
+        let module = arguments.word("--module");
         let suites: Vec<&Suite> =
             SUITES.iter().filter(|suite| module.is_none_or(|module| suite.name == module)).collect();
         if suites.is_empty() {
             let names: Vec<&str> = SUITES.iter().map(|suite| suite.name).collect();
             return cannot(format!("--module is one of {} and scenarios", names.join(", ")));
         }
-        let facades: Vec<Facade> =
-            Facade::OURS.into_iter().filter(|known| facade.is_none_or(|name| known.name() == name)).collect();
-        if facades.is_empty() {
-            return cannot("--facade is dstd or dstd-std");
-        }
         let (sample, write) = (arguments.flag("--sample"), arguments.flag("--write"));
-        let nodes = match arguments.number("--nodes") {
-            Some(nodes @ (1 | 3)) => vec![nodes],
-            Some(_) => return cannot("--nodes is 1 or 3"),
-            None if sample => vec![3],
-            None => vec![1, 3],
-        };
-        Ok(Order { suites, facades, nodes, sample, write })
+        let nodes = units::facade::nodes(arguments, if sample { &[3] } else { &[1, 3] })?;
+        Ok(Order { suites, facades: units::facade::facades(arguments)?, nodes, sample, write })
     }
 
     /// Whether the whole table is made.

@@ -2,7 +2,7 @@
 //! with real std, with dstd renamed to `std`, and with `use dstd`; library and tests alike.
 //!
 //! ```text
-//! list ── workspace (registry, lines, items)      packages as published, and swapped
+//! list ── workspace (registry, swap, items)       packages as published, and swapped
 //! build ── compiler                               their test programs, with the harness of units
 //! units                                           run, and judged
 //! notes ── timed (items)                          what was changed, and what depends on time
@@ -25,7 +25,7 @@ use crate::marked::Marked;
 use crate::registry;
 use crate::row::Row;
 use crate::tree;
-use crate::units::facade::Facade;
+use crate::units::facade::{self, Facade};
 use crate::units::gaps::Gaps;
 use crate::units::play::Outcome;
 use crate::units::results::{Results, Where};
@@ -89,8 +89,7 @@ pub(crate) fn run(arguments: &Arguments, rows: &mut Vec<Row>) -> Verdict {
 
 impl Order {
     fn read(arguments: &Arguments) -> Verdict<Order> {
-        let (name, facade) = (arguments.word("--name"), arguments.word("--facade"));
-        let sample = arguments.flag("--sample");
+        let (name, sample) = (arguments.word("--name"), arguments.flag("--sample"));
         let suites: Vec<&Suite> = SUITES
             .iter()
             .filter(|suite| name.is_none_or(|name| suite.name() == name) && (suite.sample || !sample))
@@ -99,17 +98,8 @@ impl Order {
             let names: Vec<&str> = SUITES.iter().map(Suite::name).collect();
             return cannot(format!("--name is one of {}", names.join(", ")));
         }
-        let facades: Vec<Facade> =
-            Facade::OURS.into_iter().filter(|known| facade.is_none_or(|name| known.name() == name)).collect();
-        if facades.is_empty() {
-            return cannot("--facade is dstd or dstd-std");
-        }
-        let nodes = match arguments.number("--nodes") {
-            Some(nodes @ (1 | 3)) => vec![nodes],
-            Some(_) => return cannot("--nodes is 1 or 3"),
-            None if sample => vec![3],
-            None => vec![1, 3],
-        };
+        let nodes = facade::nodes(arguments, if sample { &[3] } else { &[1, 3] })?;
+        let facades = facade::facades(arguments)?;
         Ok(Order { suites, facades, nodes, write: arguments.flag("--write") })
     }
 }
@@ -134,6 +124,9 @@ impl Run {
         }
         let names: Vec<String> = named(&control).collect();
         println!("{label}, std: {} passed", names.len());
+        if names.is_empty() {
+            return cannot(format!("real std passes no unit of {label}"));
+        }
         self.results.add_control(&label, &names);
         for facade in self.order.facades.clone() {
             let published = built(facade, false)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::list::Suite;
 use super::timed::Timed;
-use crate::lines::Lines;
+use crate::swap::Lines;
 use crate::units::gaps::Gaps;
 
 const CHANGES: &str = "**What was changed**\n";

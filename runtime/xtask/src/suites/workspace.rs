@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use super::items;
 use super::list::{Removed, SUITES, Suite};
-use crate::lines::{Lines, changed};
 use crate::registry;
+use crate::swap::{Lines, swap};
 use crate::tree;
 use crate::units::facade::Facade;
 use crate::units::harness;
-use crate::verdict::{Verdict, cannot, fail, while_doing};
+use crate::verdict::{Verdict, cannot, while_doing};
 
 /// Tables of manifests that only measurements need.
 const MEASURING: [&str; 3] = ["[dev-dependencies.criterion]", "[profile.bench]", "[profile.release]"];
@@ -61,16 +60,16 @@ impl Workspace {
         let sources = registry::fetch(&published)?;
         for (suite, source) in SUITES.iter().zip(sources) {
             let place = fresh.join(member(suite, fewer));
-            copy(&source, &place)?;
+            tree::copy(&source, &place, &[])?;
             let manifest = place.join("Cargo.toml");
-            let text = without_measuring(&tree::read(&manifest)?);
+            let measures = |line: &str| MEASURING.contains(&line.trim_end());
+            let text = registry::without_tables(&tree::read(&manifest)?, measures);
             tree::write(&manifest, &text)?;
         }
         let mut workspace = Workspace { facade, fewer, directory, changed: BTreeMap::new() };
         for suite in SUITES {
             let place = fresh.join(member(suite, fewer));
-            let lines = workspace.swap(&place, cargo_dstd)?;
-            workspace.changed.insert(suite.name(), lines);
+            workspace.changed.insert(suite.name(), swap(&place, facade, cargo_dstd)?);
             if facade != Facade::Std {
                 suite.removed.iter().try_for_each(|removed| remove(removed, &place))?;
             }
@@ -95,21 +94,6 @@ impl Workspace {
     pub(crate) fn keep_versions(&self) -> Verdict {
         tree::write(&lock(), &tree::read(&self.directory.join("Cargo.lock"))?)
     }
-
-    /// Puts the facade in place; what changed in the sources.
-    fn swap(&self, place: &Path, cargo_dstd: &Path) -> Verdict<Lines> {
-        if self.facade == Facade::Std {
-            return Ok(Lines::default());
-        }
-        let mut command = Command::new(cargo_dstd);
-        command.args(["dstd", "swap", "--write", "--allow-dirty", "--allow-no-vcs", "--facade"]);
-        command.arg(self.facade.name()).arg("--dstd-path").arg(tree::root()).current_dir(place);
-        let output = command.output().map_err(while_doing(format!("{command:?}")))?;
-        if !output.status.success() {
-            return fail(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)));
-        }
-        Ok(changed(&String::from_utf8_lossy(&output.stdout)))
-    }
 }
 
 /// Where a package is in its workspace. cargo takes packages at the same place of two workspaces for the same, and does
@@ -131,31 +115,7 @@ fn remove(removed: &Removed, package: &Path) -> Verdict {
     tree::write(&path, &text)
 }
 
-/// A manifest without the tables that only measurements need.
-fn without_measuring(manifest: &str) -> String {
-    let (mut kept, mut measuring) = (String::new(), false);
-    for line in manifest.split_inclusive('\n') {
-        if line.starts_with('[') {
-            measuring = MEASURING.contains(&line.trim_end());
-        }
-        if !measuring {
-            kept.push_str(line);
-        }
-    }
-    kept
-}
-
-/// Copies a directory's files.
-fn copy(from: &Path, to: &Path) -> Verdict {
-    each(from, &mut |path, name| {
-        let (bytes, target) = (fs::read(path).map_err(while_doing(path.display()))?, to.join(name));
-        let parent = target.parent().unwrap_or(to);
-        let done = fs::create_dir_all(parent).and_then(|()| fs::write(&target, bytes));
-        done.map_err(while_doing(target.display()))
-    })
-}
-
-/// The same for files that differ, of those that are text.
+/// Writes those of a directory's files that are text and differ.
 fn put(from: &Path, to: &Path) -> Verdict {
     each(from, &mut |path, name| match fs::read_to_string(path) {
         Ok(text) => tree::write(&to.join(name), &text),
@@ -177,18 +137,4 @@ fn each(top: &Path, take: &mut impl FnMut(&Path, &Path) -> Verdict) -> Verdict {
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without_measuring;
-
-    #[test]
-    fn tables_that_only_measurements_need_go() {
-        let manifest = "[package]\nname = \"a\"\n[dev-dependencies.criterion]\nversion = \"1\"\n[dev-dependencies.rand]\nversion = \"1\"\n";
-        assert_eq!(
-            without_measuring(manifest),
-            "[package]\nname = \"a\"\n[dev-dependencies.rand]\nversion = \"1\"\n"
-        );
-    }
 }

@@ -1,4 +1,12 @@
-//! How many lines of a package `cargo dstd swap` changes, by its own difference.
+//! Puts a facade in place of std in a package of others, as its author would: with `cargo dstd swap`; and how many lines that
+//! changes, by the command's own difference.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::tree;
+use crate::units::facade::Facade;
+use crate::verdict::{Verdict, fail, while_doing};
 
 /// Lines of sources that changed.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -8,8 +16,23 @@ pub(crate) struct Lines {
     pub(crate) others: usize,
 }
 
+/// Swaps the package in a directory; what changed in its sources.
+pub(crate) fn swap(package: &Path, facade: Facade, cargo_dstd: &Path) -> Verdict<Lines> {
+    if facade == Facade::Std {
+        return Ok(Lines::default());
+    }
+    let mut command = Command::new(cargo_dstd);
+    command.args(["dstd", "swap", "--write", "--allow-dirty", "--allow-no-vcs", "--facade", facade.name()]);
+    command.arg("--dstd-path").arg(tree::root()).arg("--manifest-path").arg(package.join("Cargo.toml"));
+    let output = command.output().map_err(while_doing(format!("{command:?}")))?;
+    if !output.status.success() {
+        return fail(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)));
+    }
+    Ok(changed(&String::from_utf8_lossy(&output.stdout)))
+}
+
 /// What a unified difference changes in Rust files.
-pub(crate) fn changed(diff: &str) -> Lines {
+fn changed(diff: &str) -> Lines {
     let mut lines = Lines::default();
     let (mut is_source, mut in_import) = (false, false);
     for line in diff.lines() {
