@@ -1,7 +1,7 @@
 //! `cargo dstd new`: a project whose program and tests run on several nodes at once.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use dstd_control::exit;
@@ -12,6 +12,13 @@ use super::metadata::{Failure, broken, cargo};
 
 const MAIN: &str = include_str!("template/main.rs");
 const TESTS: &str = include_str!("template/tests.rs");
+/// Where cargo takes profiles from: the Cargo.toml of the workspace.
+const PROFILE: &str = "
+# A debug build links the crates below this one in half the time; without these lines a debugger can look into them.
+[profile.dev.package.\"*\"]
+opt-level = 1
+debug = false
+";
 
 /// Makes the project: `cargo new` decides names, edition, version control and membership of a workspace.
 pub(crate) fn run(command: &NewCommand) -> Result<i32, Failure> {
@@ -43,7 +50,10 @@ fn fill(command: &NewCommand, origin: &Origin) -> Result<(), String> {
     let directory = command.path.canonicalize().map_err(|error| failed(&command.path, error))?;
     let path = directory.join("Cargo.toml");
     let manifest = fs::read_to_string(&path).map_err(|error| failed(&path, error))?;
-    let manifest = with_dependency(&manifest, &directory, None, command.facade, origin)?;
+    let mut manifest = with_dependency(&manifest, &directory, None, command.facade, origin)?;
+    if workspace(&path)? == path {
+        manifest.push_str(PROFILE);
+    }
     let write = |name: &str, text: &str| {
         let path = directory.join(name);
         fs::write(&path, text).map_err(|error| failed(&path, error))
@@ -52,6 +62,18 @@ fn fill(command: &NewCommand, origin: &Origin) -> Result<(), String> {
     write("src/main.rs", &told(MAIN, command.facade))?;
     fs::create_dir(directory.join("tests")).map_err(|error| failed(&directory, error))?;
     write("tests/threads.rs", &told(TESTS, command.facade))
+}
+
+/// The Cargo.toml of the workspace that a package belongs to: its own, if it belongs to none.
+fn workspace(manifest: &Path) -> Result<PathBuf, String> {
+    let mut ask = cargo();
+    ask.args(["locate-project", "--workspace", "--message-format", "plain", "--manifest-path"]);
+    let output = ask.arg(manifest).stdin(Stdio::null()).output();
+    let output = output.map_err(|error| format!("cannot run cargo: {error}"))?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).trim_end().to_owned());
+    }
+    Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim_end()))
 }
 
 /// The template as a program says it that names dstd so.

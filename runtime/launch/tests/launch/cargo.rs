@@ -75,6 +75,11 @@ pub(crate) fn a_new_program_runs_and_is_tested_on_three_nodes() {
         folder.dstd("new primes").code(101).said("already exists");
     }
     let folder = Folder::new();
+    folder.write("Cargo.toml", "[workspace]\nresolver = \"3\"\n");
+    folder.dstd("new member --vcs none").code(0);
+    let profile = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap().contains("[profile");
+    assert!(!profile("member/Cargo.toml"), "cargo takes profiles from the workspace's Cargo.toml alone");
+    let folder = Folder::new();
     folder.dstd("new 1st --vcs none").code(101).said("cannot start with a digit");
     folder.dstd("new a --dstd-path /proc").code(64).said("no checkout of dstd");
 }
