@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use crate::harness::{LAUNCH, SCENARIOS, Scratch, launch};
+use crate::harness::{LAUNCH, SCENARIOS, Scratch, copy_program, launch};
 use crate::refusals::{forbid_personality, forbid_userfaultfd};
 
 /// Nobody's number.
@@ -83,8 +83,8 @@ fn leave_network(command: &mut Command) {
 fn agree(restriction: Restriction, options: &[&str], expected: i32) -> String {
     let scratch = Scratch::for_everybody();
     let (launcher, program) = (scratch.file("launch"), scratch.file("scenarios"));
-    fs::copy(LAUNCH, &launcher).expect("a copy");
-    fs::copy(SCENARIOS, &program).expect("a copy");
+    copy_program(LAUNCH.as_ref(), &launcher);
+    copy_program(SCENARIOS.as_ref(), &program);
     let is_root = is_root();
     let directory = scratch.file("");
     let restricted = |run: crate::harness::Run| {

@@ -388,6 +388,16 @@ fn outputs(stdout: &str, stderr: &str) -> String {
     format!("--- stdout\n{stdout}--- stderr\n{stderr}---")
 }
 
+/// Copies a program, which can be started at once.
+///
+/// Another process does it: a child of this one, forked meanwhile for another test, would hold the copy open for writing
+/// until it has become its own program, and the kernel starts no file that somebody writes.
+pub(crate) fn copy_program(from: &Path, to: &Path) {
+    let mut copy = Command::new("cp");
+    copy.arg("--preserve=mode").args([from, to]);
+    assert!(copy.status().expect("cp is there").success(), "{copy:?} fails");
+}
+
 /// A directory for the files of one test; it goes when the test ends.
 pub(crate) struct Scratch(PathBuf);
 

@@ -10,7 +10,9 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::harness::{LAUNCH, Run, SCENARIOS, Scratch, alone, direct, everywhere, program, scenario};
+use crate::harness::{
+    LAUNCH, Run, SCENARIOS, Scratch, alone, copy_program, direct, everywhere, program, scenario,
+};
 use crate::refusals::{NOBODY, REFUSED, forbid_userfaultfd};
 
 /// What can go wrong where the kernel does not wait: files, sockets, children, and memory of every kind.
@@ -79,8 +81,8 @@ struct Ordinary {
 impl Ordinary {
     fn new() -> Ordinary {
         let scratch = Scratch::for_everybody();
-        fs::copy(LAUNCH, scratch.file("launch")).expect("a copy");
-        fs::copy(SCENARIOS, scratch.file("scenarios")).expect("a copy");
+        copy_program(LAUNCH.as_ref(), &scratch.file("launch"));
+        copy_program(SCENARIOS.as_ref(), &scratch.file("scenarios"));
         // The report is written there.
         fs::set_permissions(scratch.file(""), Permissions::from_mode(0o777)).expect("it is ours");
         let root = fs::metadata("/proc/self").expect("Linux has /proc").uid() == 0;

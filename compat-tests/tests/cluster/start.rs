@@ -2,10 +2,11 @@
 //!
 //! A shell between the launcher and a node changes what the node gets.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::harness::{Ended, SCENARIOS, Scratch, launch, program};
+use crate::harness::{Ended, SCENARIOS, Scratch, copy_program, launch, program};
 
 /// Runs a scenario on two nodes, with the shell's `change` made before node 1 becomes the program.
 fn changed_on_node_1(change: &str) -> Ended {
@@ -39,21 +40,23 @@ fn a_wrong_secret_gives_67() {
 fn a_program_of_another_build_gives_66() {
     let scratch = Scratch::new();
     let other = scratch.file("scenarios");
-    fs::copy(SCENARIOS, &other).expect("a copy");
-    change_build_id(&other);
+    copy_with_another_build_id(SCENARIOS.as_ref(), &other);
     let ended = changed_on_node_1(&format!("exec '{}' reads_dyn", other.display())).with_code(66);
     assert_eq!(ended.says(&["build"]).stdout, "");
 }
 
-/// Changes one byte of the build-id in the note of an executable.
-pub(crate) fn change_build_id(program: &Path) {
-    let mut bytes = fs::read(program).expect("it was copied");
+/// Copies an executable and changes one byte of the build-id in its note.
+pub(crate) fn copy_with_another_build_id(program: &Path, copy: &Path) {
+    let mut bytes = fs::read(program).expect("it was built");
     // Note of 4 bytes of name and 20 or 8 of id, type 3, named GNU.
     let heads = [20_u8, 8, 16].map(|length| [4, 0, 0, 0, length, 0, 0, 0, 3, 0, 0, 0, b'G', b'N', b'U', 0]);
     let at = bytes.windows(16).position(|window| heads.iter().any(|head| window == head));
     let at = at.expect("the program has a build-id");
     bytes[at + 16] ^= 0xff;
-    fs::write(program, bytes).expect("it is ours");
+    let changed = copy.with_extension("changed");
+    fs::write(&changed, bytes).expect("the directory is ours");
+    fs::set_permissions(&changed, Permissions::from_mode(0o755)).expect("it is ours");
+    copy_program(&changed, copy);
 }
 
 #[test]

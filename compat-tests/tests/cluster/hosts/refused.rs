@@ -5,8 +5,8 @@ use std::net::TcpListener;
 use std::path::Path;
 
 use super::{on, other_host, sshd};
-use crate::harness::{Ended, SCENARIOS, Scratch, launch};
-use crate::start::change_build_id;
+use crate::harness::{Ended, SCENARIOS, Scratch, copy_program, launch};
+use crate::start::copy_with_another_build_id;
 
 #[test]
 fn a_host_that_does_not_exist_gives_65_with_sshs_words() {
@@ -54,9 +54,8 @@ fn with_changed_program(change: impl Fn(&Path, &Path) -> String) -> Option<Ended
     let sshd = other_host()?;
     let scratch = Scratch::new();
     let (program, other) = (scratch.file("program"), scratch.file("other"));
-    fs::copy(SCENARIOS, &program).expect("the directory is ours");
-    fs::copy(SCENARIOS, &other).expect("the directory is ours");
-    change_build_id(&other);
+    copy_program(SCENARIOS.as_ref(), &program);
+    copy_with_another_build_id(SCENARIOS.as_ref(), &other);
     let script = scratch.file("rsh");
     let text = format!("{}; exec {} \"$@\"\n", change(&program, &other), sshd.rsh());
     fs::write(&script, text).expect("the directory is ours");

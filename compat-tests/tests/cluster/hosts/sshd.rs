@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::harness::{LAUNCH, Scratch};
+use crate::harness::{LAUNCH, Scratch, copy_program};
 
 /// What a test of other hosts needs beside the launcher.
 const PROGRAMS: [&str; 3] = ["/usr/sbin/sshd", "/usr/bin/ssh", "/usr/bin/ssh-keygen"];
@@ -46,7 +46,7 @@ impl Sshd {
         fs::copy(scratch.file("user.pub"), scratch.file("authorized")).expect("the directory is ours");
         // The launcher has a name of its own, so that its agents can be told from those of other tests.
         let launcher = scratch.file("launch");
-        fs::hard_link(LAUNCH, &launcher).or_else(|_| fs::copy(LAUNCH, &launcher).map(drop)).expect("a copy");
+        fs::hard_link(LAUNCH, &launcher).unwrap_or_else(|_| copy_program(LAUNCH.as_ref(), &launcher));
         loop {
             let port = free_port();
             let mut child = spawn(&scratch, address, port, before);
