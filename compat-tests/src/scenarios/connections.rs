@@ -3,8 +3,13 @@
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::cluster;
+
+/// Far more than a node takes to close what it needed to start.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Sockets of this process: their numbers, and how many of them are TCP.
 fn sockets() -> (Vec<i32>, usize) {
@@ -31,6 +36,18 @@ fn sockets() -> (Vec<i32>, usize) {
     (numbers, tcp)
 }
 
+/// The same when this node has closed its connection to the launcher: threads of other nodes may run here before.
+fn sockets_of_the_program() -> (Vec<i32>, usize) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let (numbers, tcp) = sockets();
+        if numbers.len() < cluster::size() || cluster::size() == 1 || Instant::now() > deadline {
+            return (numbers, tcp);
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// The end of this node's range of descriptors.
 fn end_of_range() -> i32 {
     let limits = fs::read_to_string("/proc/self/limits").unwrap();
@@ -42,7 +59,7 @@ fn end_of_range() -> i32 {
 /// closed them before it runs anything of the program.
 pub(crate) fn connections() -> String {
     let seen = cluster::everywhere(|rank| {
-        let (numbers, tcp) = sockets();
+        let (numbers, tcp) = sockets_of_the_program();
         if cluster::size() > 1 {
             let end = end_of_range();
             let start = end - end / (rank as i32 + 1);
