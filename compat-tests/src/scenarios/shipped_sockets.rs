@@ -3,7 +3,7 @@
 use dstd::sync::Arc;
 use dstd::thread;
 use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::time::Duration;
 
@@ -75,9 +75,16 @@ pub(crate) fn accept_64() -> String {
     accept(64)
 }
 
+/// An address of the loopback at which no other process listens, also when this one does no more.
+fn own_address() -> Ipv4Addr {
+    // There are 2^22 processes at most.
+    let first = Ipv4Addr::new(127, 128, 0, 0);
+    Ipv4Addr::from_bits(first.to_bits() | std::process::id())
+}
+
 /// A listener itself goes to another node, and what it accepts there is used on a third one.
 pub(crate) fn listener_moved() -> String {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let listener = TcpListener::bind((own_address(), 0)).unwrap();
     let address = listener.local_addr().unwrap();
     let acceptor = cluster::spawn(1, move || {
         listener.set_ttl(60).unwrap();
