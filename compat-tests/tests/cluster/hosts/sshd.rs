@@ -48,7 +48,7 @@ impl Sshd {
         let launcher = scratch.file("launch");
         fs::hard_link(LAUNCH, &launcher).unwrap_or_else(|_| copy_program(LAUNCH.as_ref(), &launcher));
         loop {
-            let port = free_port();
+            let port = free_port(if before.is_empty() { address } else { "127.0.0.1" });
             let mut child = spawn(&scratch, address, port, before);
             if listens(&mut child, address, port, before) {
                 known_hosts(&scratch, address, port);
@@ -124,8 +124,8 @@ fn keygen(path: &Path) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("it is ours");
 }
 
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+fn free_port(address: &str) -> u16 {
+    let listener = TcpListener::bind((address, 0)).expect("a free port");
     listener.local_addr().expect("it is bound").port()
 }
 
