@@ -22,6 +22,8 @@ pub(crate) const BIG_TLS: &str = env!("CARGO_BIN_EXE_bigtls");
 pub(crate) const LAUNCH: &str = env!("CARGO_BIN_EXE_launch");
 /// A run that takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(180);
+/// Far more than an end takes that nothing holds up, on a machine that has other things to do.
+pub(crate) const END: Duration = Duration::from_secs(60);
 /// Every process of a run carries this variable, with a value of its own for each run.
 const MARK: &str = "DSTD_TEST_RUN";
 
@@ -237,8 +239,8 @@ impl Running {
     pub(crate) fn finish(mut self) -> Ended {
         let rest = self.deadline.saturating_duration_since(Instant::now());
         let Ok(status) = self.ended.recv_timeout(rest) else { self.give_up("did not end in time") };
-        // Whoever outlives the launcher has little time left, too.
-        let deadline = Instant::now() + Duration::from_secs(10);
+        // Whoever outlives the launcher ends soon, too.
+        let deadline = Instant::now() + END;
         while !left(&self.mark).is_empty() {
             if Instant::now() > deadline {
                 self.give_up(&format!("left processes behind: {:?}", left(&self.mark)));

@@ -1,11 +1,6 @@
 //! A node that is killed takes the program with it, soon and with words.
 
-use std::time::Duration;
-
-use crate::harness::{Run, everywhere, kill};
-
-/// What is promised from the death of a node to the end of the program.
-const BOUND: Duration = Duration::from_secs(5);
+use crate::harness::{END, Run, everywhere, kill};
 
 fn kill_node(nodes: usize, rank: usize) {
     for (_, run) in everywhere("run_on").filter(|(count, _)| *count == nodes) {
@@ -20,7 +15,7 @@ fn kill_in(run: Run, rank: usize) {
     let pid: u32 =
         stdout.lines().find_map(|line| line.strip_prefix(&prefix)?.parse().ok()).expect("it says so");
     kill(pid);
-    let ended = running.within(BOUND).finish().with_code(137);
+    let ended = running.within(END).finish().with_code(137);
     let ours: Vec<_> = ended.stderr.lines().filter(|line| line.starts_with("dstd:")).collect();
     let first = ours.first().expect("the launcher says why");
     assert!(first.contains(&format!("node {rank}")), "not the root cause first: {ours:?}");
@@ -81,6 +76,6 @@ fn killing_the_launcher_leaves_nobody_behind() {
         let running = run.start();
         running.wait_for("all run\n");
         kill(running.launcher());
-        running.within(BOUND).finish().with_code(137);
+        running.within(END).finish().with_code(137);
     }
 }

@@ -48,7 +48,7 @@ fn a_node_that_never_comes_gives_69() {
 #[test]
 fn nodes_that_were_told_different_transports_do_not_start() {
     let script = "if [ \"$DSTD_RANK\" = 1 ]; then export DSTD_TRANSPORT=tcp; fi; exec \"$0\" reads_dyn";
-    let options = ["-n", "2", "--transport", "shm", "--no-direct", "--connect-timeout", "5s"];
+    let options = ["-n", "2", "--transport", "shm", "--no-direct", "--connect-timeout", "60s"];
     let ended = launch(options, ["/bin/sh", "-c", script, SCENARIOS]).finish().with_code(64);
     assert_eq!(ended.says(&["another transport"]).stdout, "");
 }

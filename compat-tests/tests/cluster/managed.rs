@@ -5,9 +5,8 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
-use crate::harness::{Ended, Run, Running, SCENARIOS, Scratch, alone, kill};
+use crate::harness::{END, Ended, Run, Running, SCENARIOS, Scratch, alone, kill};
 use crate::hosts::namespaces::{HERE, Wire};
 
 /// A job that Slurm runs.
@@ -99,8 +98,7 @@ fn a_rank_that_dies_ends_the_others_with_words() {
     let stdout = running[0].wait_for("all run\n");
     let pid = stdout.lines().find_map(|line| line.strip_prefix("node 1 is process ")?.parse().ok());
     kill(pid.expect("it says so"));
-    let ended: Vec<Ended> =
-        running.drain(..).map(|running| running.within(Duration::from_secs(8)).finish()).collect();
+    let ended: Vec<Ended> = running.drain(..).map(|running| running.within(END).finish()).collect();
     assert_eq!(ended.iter().map(|ended| ended.code).collect::<Vec<_>>(), [70, 137, 70]);
     for other in [0, 2] {
         assert!(ended[other].stderr.contains("lost its connection to node"), "{}", ended[other].stderr);

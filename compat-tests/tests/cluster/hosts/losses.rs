@@ -1,13 +1,8 @@
 //! What is killed takes everything with it, on all hosts.
 
-use std::time::Duration;
-
 use super::sshd::Sshd;
 use super::{on, other_host};
-use crate::harness::{Running, kill};
-
-/// What is promised from a death to the end of the program.
-const BOUND: Duration = Duration::from_secs(8);
+use crate::harness::{END, Running, kill};
 
 /// A program that runs on two hosts, and the processes of its nodes.
 fn running(sshd: &Sshd, hosts: &str) -> (Running, Vec<u32>) {
@@ -37,7 +32,7 @@ fn a_killed_node_is_the_root_cause_wherever_it_runs() {
     {
         let (running, nodes) = running(&sshd, hosts);
         kill(nodes[rank]);
-        let ended = running.within(BOUND).finish().with_code(137);
+        let ended = running.within(END).finish().with_code(137);
         let first =
             ended.stderr.lines().find(|line| line.starts_with("dstd:")).expect("it says why").to_owned();
         assert!(first.contains(&format!("node {rank}")), "not the root cause first: {first}");
@@ -52,7 +47,7 @@ fn a_killed_launcher_leaves_nothing_on_any_host() {
     for hosts in ["localhost,127.0.0.2:2", "127.0.0.2:2,localhost"] {
         let (running, _) = running(&sshd, hosts);
         kill(running.launcher());
-        running.within(BOUND).finish().with_code(137);
+        running.within(END).finish().with_code(137);
         sshd.assert_nobody_left();
     }
 }
@@ -64,7 +59,7 @@ fn a_killed_remote_shell_is_a_lost_host() {
     let shells: Vec<u32> = process(&sshd, &["ssh -F none", "agent"]);
     assert_eq!(shells.len(), 1, "one connection to one host");
     kill(shells[0]);
-    running.within(BOUND).finish().with_code(65).says(&["lost host 127.0.0.2", "SIGKILL"]);
+    running.within(END).finish().with_code(65).says(&["lost host 127.0.0.2", "SIGKILL"]);
     sshd.assert_nobody_left();
 }
 
@@ -82,6 +77,6 @@ fn a_killed_agent_is_a_lost_host() {
         .collect();
     assert_eq!(agents.len(), 1, "one agent on one host");
     kill(agents[0]);
-    running.within(BOUND).finish().with_code(65).says(&["lost host 127.0.0.2"]);
+    running.within(END).finish().with_code(65).says(&["lost host 127.0.0.2"]);
     sshd.assert_nobody_left();
 }

@@ -10,7 +10,7 @@ use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use crate::harness::{Run, SCENARIOS, Scratch, launch};
+use crate::harness::{END, Run, SCENARIOS, Scratch, launch};
 use sshd::Sshd;
 
 /// An address that is this machine's and no name of this host.
@@ -124,7 +124,7 @@ fn a_program_that_is_sent_runs_and_is_removed() {
     running.finish().with_code(143);
     sshd.assert_nobody_left();
     let left = || fs::read_dir(&dir).expect("it is there").count();
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    let deadline = std::time::Instant::now() + END;
     while left() > 0 {
         assert!(std::time::Instant::now() < deadline, "the copy stays behind");
         std::thread::sleep(std::time::Duration::from_millis(10));

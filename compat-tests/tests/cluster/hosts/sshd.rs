@@ -9,14 +9,12 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::harness::{LAUNCH, Scratch, copy_program};
+use crate::harness::{END, LAUNCH, Scratch, copy_program};
 
 /// What a test of other hosts needs beside the launcher.
 const PROGRAMS: [&str; 3] = ["/usr/sbin/sshd", "/usr/bin/ssh", "/usr/bin/ssh-keygen"];
 /// An sshd that takes longer to listen is broken.
-const LISTENS: Duration = Duration::from_secs(20);
-/// Agents are gone so long after the launcher.
-const GONE: Duration = Duration::from_secs(10);
+const LISTENS: Duration = Duration::from_secs(60);
 
 /// A host that can be reached by ssh.
 pub(crate) struct Sshd {
@@ -89,7 +87,7 @@ impl Sshd {
 
     /// Waits until no agent is left that this launcher has started.
     pub(crate) fn assert_nobody_left(&self) {
-        let deadline = Instant::now() + GONE;
+        let deadline = Instant::now() + END;
         while let Some(pid) = self.agents().first() {
             assert!(Instant::now() < deadline, "process {pid} is left on the host");
             thread::sleep(Duration::from_millis(10));
