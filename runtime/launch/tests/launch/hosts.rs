@@ -159,24 +159,19 @@ pub(super) fn a_dry_run_calls_no_host() {
     }
 }
 
-/// Half a second is the point: more than nodes may take to follow node 0.
+/// The time is the point: longer than nodes may take to follow node 0.
 pub(super) fn a_slow_reader_gets_all() {
     let (mut reader, writer) = std::io::pipe().unwrap();
     let to_pipe = |command: &mut Command| {
         command.stdout(writer);
     };
-    let mut run = changed(
-        "localhost,127.0.0.2",
-        "-v --grace 100ms --output label",
-        &["flood", "1", "5000"],
-        "",
-        to_pipe,
-    );
+    let mut run =
+        changed("localhost,127.0.0.2", "-v --grace 2s --output label", &["flood", "1", "5000"], "", to_pipe);
     run.wait_err("all nodes started");
     // Node 1 floods and waits for room; when there was room for all of it, node 0 ends.
     let mut text = vec![0; 300_000];
     reader.read_exact(&mut text).unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    std::thread::sleep(std::time::Duration::from_millis(2_500));
     reader.read_to_end(&mut text).unwrap();
     let outcome = run.finish();
     outcome.is("main", Some(0), 0);

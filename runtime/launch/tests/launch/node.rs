@@ -35,13 +35,14 @@ pub(crate) fn main(args: &[String]) -> ! {
         "early-abort" if culpable => std::process::abort(),
         _ => {}
     }
-    let node = join(&env, behaviour, culprit, text);
+    let mut node = join(&env, behaviour, culprit, text);
     node.stats.set_phase(Phase::Running);
     if !matches!(behaviour, "ok" | "stdin" | "show" | "exit" | "read-then-exit" | "lines" | "flood") {
         say(&format!("up {} {}", env.rank, std::process::id()));
     }
     if std::env::var_os("NOISE").is_some() {
         eprintln!("noise of node {}", env.rank);
+        node.hear_all();
     }
     match behaviour {
         "exit" => node.exit(),
@@ -254,6 +255,16 @@ impl Node {
         }
         self.tell(0);
         self.follow()
+    }
+
+    /// The culprit goes on when all others have come this far.
+    fn hear_all(&mut self) {
+        let culprit = usize::from(self.culprit);
+        if self.rank == self.culprit {
+            (0..self.peers.len()).filter(|&peer| peer != culprit).for_each(|peer| self.listen(peer));
+        } else {
+            self.tell(culprit);
+        }
     }
 
     fn tell(&mut self, peer: usize) {

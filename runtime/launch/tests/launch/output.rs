@@ -249,7 +249,7 @@ pub(super) fn nobody_reads_and_a_signal_ends_it() {
 
 /// The signal or the time that ends the nodes is the only one: no second one has to end the launcher.
 pub(super) fn who_is_told_to_end_waits_for_no_reader() {
-    for (options, signal, code) in [("", Some(libc::SIGTERM), 143), ("--timeout 1s", None, 69)] {
+    for (options, signal, code) in [("", Some(libc::SIGTERM), 143), ("--timeout 5s", None, 69)] {
         let (reader, writer) = std::io::pipe().unwrap();
         let options = format!("-n 1 --grace 500ms --output label {options}");
         let run = start_changed(options.trim_end(), &["flood", "0", "5000"], "", |command| {
