@@ -16,6 +16,9 @@ use sshd::Sshd;
 /// An address that is this machine's and no name of this host.
 const ELSEWHERE: &str = "127.0.0.2";
 
+/// Far more than it takes to start a program that has to be sent, which is large with all that is for a debugger.
+const SENT: &str = "150s";
+
 /// Runs a scenario on `hosts`, reached as `sshd` wants.
 fn on(sshd: &Sshd, hosts: &str, scenario: &str) -> Run {
     launch(["--rsh", &sshd.rsh(), "-H", hosts], [SCENARIOS, scenario]).launcher(sshd.launcher())
@@ -108,7 +111,7 @@ fn a_program_that_is_sent_runs_and_is_removed() {
     let dir = scratch.file("sent");
     fs::create_dir(&dir).expect("the directory is ours");
     let run = on(&sshd, "localhost,127.0.0.2:2", "run_on").option(format!("--bcast={}", dir.display()));
-    let running = run.start();
+    let running = run.option("--connect-timeout").option(SENT).start();
     let stdout = running.wait_for("all run\n");
     let program = |rank: usize| {
         let prefix = format!("node {rank} is process ");

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::SENT;
 use super::sshd::{self, Sshd};
 use crate::examples::{examples, some_text};
 use crate::harness::{Run, SCENARIOS, alone, launch};
@@ -120,7 +121,8 @@ fn word_count_prints_the_same_on_two_hosts() {
 fn a_program_crosses_the_wire() {
     let Some(reached) = Reached::new() else { return };
     let hosts = format!("{HERE},{THERE}:2");
-    let run = reached.launch(&["--bcast", "-H", &hosts], &[SCENARIOS.as_ref(), "println_order".as_ref()]);
+    let options = ["--bcast", "--connect-timeout", SENT, "-H", &hosts];
+    let run = reached.launch(&options, &[SCENARIOS.as_ref(), "println_order".as_ref()]);
     run.finish().ok("println_order");
     reached.sshd.assert_nobody_left();
 }
