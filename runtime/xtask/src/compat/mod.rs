@@ -69,7 +69,8 @@ pub(crate) fn run(arguments: &Arguments, rows: &mut Vec<Row>) -> Verdict {
         results.add_control(suite.name, &control);
         for &facade in &order.facades {
             let mut package = Package::new(suite.name, facade, sources.clone())?;
-            let program = Program { path: &package.build()?, launcher: &bin.join("dstd-launch") };
+            let (path, launcher) = (package.build()?, bin.join("dstd-launch"));
+            let program = Program { path: &path, launcher: &launcher, patience: units::PATIENCE };
             results.add_lost(suite.name, facade, package.lost());
             for &nodes in &order.nodes {
                 let place = Where { facade, nodes };

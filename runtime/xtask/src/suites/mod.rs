@@ -18,6 +18,7 @@ mod workspace;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::arguments::Arguments;
 use crate::cargo;
@@ -39,6 +40,8 @@ use workspace::Workspace;
 
 /// The file of expected counts.
 const EXPECTED: &str = "suites";
+/// Some units hand over a million values one by one, which takes minutes between nodes.
+const PATIENCE: Duration = Duration::from_secs(600);
 /// A unit that depends on time may be late because the machine is busy: so often it may try.
 const ATTEMPTS: u32 = 3;
 
@@ -179,7 +182,8 @@ impl Run {
     ) -> Verdict<BTreeMap<String, Outcome>> {
         let all = |outcome: Outcome| names.iter().map(|name| (name.clone(), outcome.clone())).collect();
         let Some(path) = path else { return Ok(all(Outcome::NotBuilt)) };
-        match units::on_nodes(&Program { path, launcher: &self.launcher }, place, names, runs) {
+        let program = Program { path, launcher: &self.launcher, patience: PATIENCE };
+        match units::on_nodes(&program, place, names, runs) {
             // A program that does not even begin has failed, and the others run.
             Err(Wrong::CouldNotRun(words)) => Ok(all(Outcome::Died(words))),
             ended => ended,

@@ -20,6 +20,7 @@ pub(crate) mod table;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use crate::tree;
 use crate::verdict::{Verdict, cannot, while_doing};
@@ -33,10 +34,15 @@ pub(crate) fn harness(facade: Facade) -> String {
     format!("{{ path = \"{top}/compat-tests/units/glue\", default-features = {cluster} }}")
 }
 
+/// A unit that takes longer hangs, with real std and wherever nothing else is said.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A program of units, and the launcher.
 pub(crate) struct Program<'a> {
     pub(crate) path: &'a Path,
     pub(crate) launcher: &'a Path,
+    /// A unit that takes longer hangs.
+    pub(crate) patience: Duration,
 }
 
 /// The names of a program's units.
@@ -50,7 +56,7 @@ pub(crate) fn list(program: &Path) -> Verdict<Vec<String>> {
 
 /// How all units of a program end on real std.
 pub(crate) fn on_std(program: &Path, runs: PathBuf) -> Verdict<BTreeMap<String, Outcome>> {
-    Stage::new(runs)?.play(|| Command::new(program), &list(program)?, false)
+    Stage::new(runs, PATIENCE)?.play(|| Command::new(program), &list(program)?, false)
 }
 
 /// How the units of the control end on a facade: on several nodes nobody sees another's memory, and threads go to other nodes.
@@ -70,7 +76,7 @@ pub(crate) fn on_nodes(
         command.arg("--").arg(program.path);
         command
     };
-    let mut outcomes = Stage::new(runs)?.play(launch, &names, place.nodes > 1)?;
+    let mut outcomes = Stage::new(runs, program.patience)?.play(launch, &names, place.nodes > 1)?;
     outcomes.extend(missing.into_iter().map(|name| (name, Outcome::NotBuilt)));
     Ok(outcomes)
 }

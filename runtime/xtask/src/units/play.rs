@@ -9,8 +9,6 @@ use std::time::{Duration, Instant};
 use crate::processes::Running;
 use crate::verdict::{Verdict, cannot, while_doing};
 
-/// A unit that takes longer hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// A run takes this long to begin with its first unit, at most.
 const START: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -24,8 +22,8 @@ pub(crate) enum Outcome {
     Failed(String),
     /// It took the program down, and how.
     Died(String),
-    /// Not within [`PATIENCE`].
-    Hung,
+    /// Not within so many seconds.
+    Hung(u64),
     /// It is not in the program.
     NotBuilt,
 }
@@ -37,7 +35,7 @@ impl Outcome {
             Outcome::Passed(_) => None,
             Outcome::Failed(cause) => Some(cause.clone()),
             Outcome::Died(cause) => Some(format!("ends the program: {cause}")),
-            Outcome::Hung => Some(format!("hangs for {} s", PATIENCE.as_secs())),
+            Outcome::Hung(seconds) => Some(format!("hangs for {seconds} s")),
             Outcome::NotBuilt => Some("does not compile".to_owned()),
         }
     }
@@ -46,17 +44,18 @@ impl Outcome {
 /// Where the files of runs are: what they are to run, what came out, what they printed.
 pub(crate) struct Stage {
     directory: PathBuf,
+    /// A unit that takes longer hangs.
     patience: Duration,
 }
 
 impl Stage {
     /// With files in this directory, which stay until there are others.
-    pub(crate) fn new(directory: PathBuf) -> Verdict<Stage> {
+    pub(crate) fn new(directory: PathBuf, patience: Duration) -> Verdict<Stage> {
         if directory.exists() {
             fs::remove_dir_all(&directory).map_err(while_doing(directory.display()))?;
         }
         fs::create_dir_all(&directory).map_err(while_doing(directory.display()))?;
-        Ok(Stage { directory, patience: PATIENCE })
+        Ok(Stage { directory, patience })
     }
 
     /// Runs `names`, which the program of `command` has. One run does for all of them unless units hang or take it down:
@@ -88,7 +87,7 @@ impl Stage {
             // Nobody else can have been the cause: after its end a unit may still have threads.
             if let Some(last) = last.filter(|_| open || !matches!(end, End::Code(0))) {
                 let outcome = match end {
-                    End::Late => Outcome::Hung,
+                    End::Late => Outcome::Hung(self.patience.as_secs()),
                     End::Code(code) => Outcome::Died(format!("code {code}, {}", last_words(&log))),
                 };
                 outcomes.insert(last, outcome);
@@ -183,8 +182,7 @@ mod tests {
     #[test]
     fn a_unit_that_hangs_or_dies_is_charged_alone() {
         let directory = std::env::temp_dir().join(format!("dstd-xtask-play-{}", std::process::id()));
-        let stage = Stage::new(directory).expect("there is room");
-        let stage = Stage { patience: Duration::from_secs(2), ..stage };
+        let stage = Stage::new(directory, Duration::from_secs(2)).expect("there is room");
         let command = || {
             let mut command = Command::new("sh");
             command.args(["-c", PROGRAM, "sh"]);
@@ -195,7 +193,7 @@ mod tests {
         fs::remove_dir_all(&stage.directory).expect("it is ours");
         let of = |name: &str| outcomes.get(name).expect("all have ended").clone();
         assert_eq!(["a", "b", "c"].map(of), [const { Outcome::Passed(2) }; 3]);
-        assert_eq!(of("hangs"), Outcome::Hung);
+        assert_eq!(of("hangs"), Outcome::Hung(2));
         assert_eq!(of("dies"), Outcome::Died("code 3, bye".to_owned()));
         assert_eq!(of("later"), Outcome::Died("code 4, without a word".to_owned()));
     }
