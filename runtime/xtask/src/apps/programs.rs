@@ -116,6 +116,21 @@ pub(crate) const PROGRAMS: &[Program] = &[
         ..PLAIN
     },
     Program {
+        package: ("fd-find", "10.5.0"),
+        bin: "fd",
+        what: "finds files",
+        threads: "ignore (std::thread::scope), crossbeam channel",
+        // Its allocator of choice would be a second one.
+        features: &["--no-default-features"],
+        input: Input::Tree,
+        commands: &[
+            &["--threads", "4", "f[0-5]", "tree"],
+            &["--threads", "4", "--extension", "rs", ".", "tree", "--exec", "wc", "-c"],
+        ],
+        order: Order::Lines,
+        ..PLAIN
+    },
+    Program {
         package: ("loc", "0.5.0"),
         bin: "loc",
         what: "counts lines of code",
@@ -174,6 +189,17 @@ pub(crate) const PROGRAMS: &[Program] = &[
         variables: FOUR_OF_RAYON,
         input: Input::Tree,
         commands: &[&["needle", "pin", "tree/d0/f0.rs", "tree/d0/f1.txt", "tree/d1/f0.rs", "tree/d2/f4.rs"]],
+        ..PLAIN
+    },
+    Program {
+        package: ("tokei", "12.1.2"),
+        bin: "tokei",
+        what: "counts lines of code",
+        threads: "rayon, ignore, crossbeam channel, dashmap, parking_lot",
+        variables: FOUR_OF_RAYON,
+        input: Input::Tree,
+        commands: &[&["--files", "--sort", "code", "tree"]],
+        order: Order::Lines,
         ..PLAIN
     },
     Program {
