@@ -117,14 +117,15 @@ pub(super) fn join(environment: &NodeEnv, config: Config, program: Program) {
         // The launcher's terminal and files, or what a batch system shows, are where node 0 is.
         interpose::fd::streams_at_node_0(environment.reach.own_stdout);
     }
+    if me != NodeId::ZERO {
+        // What std's start does on node 0, where `main` runs: threads of others may come before this one hears of the start.
+        // SAFETY: ignores a signal.
+        unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+    }
     ready(&mut controller, stats);
     drop(controller);
     if me == NodeId::ZERO {
         start_main(program);
-    } else {
-        // What std's start does on node 0, where `main` runs.
-        // SAFETY: ignores a signal.
-        unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
     }
     sleep_for_ever()
 }
