@@ -4,6 +4,8 @@
 //! other nodes, so the launcher looks before it passes one on.
 
 use std::fs;
+use std::thread;
+use std::time::Duration;
 
 /// How the names of the runtime's threads begin, which block all signals for ever. Threads of the program may
 /// begin with such a name, too, but with signals.
@@ -20,10 +22,19 @@ pub(crate) fn takes(pid: u32, signal: i32) -> bool {
     if (mask(&status, "SigCgt") | mask(&status, "SigIgn")) & bit != 0 {
         return true;
     }
-    let mut threads = threads(pid).filter(|thread| counts(pid, &thread.status)).peekable();
-    threads.peek().is_some()
-        && threads.all(|thread| thread.waits || mask(&thread.status, "SigBlk") & bit != 0)
+    (0..LOOKS).all(|look| {
+        if look > 0 {
+            thread::sleep(BETWEEN_LOOKS);
+        }
+        let mut threads = threads(pid).filter(|thread| counts(pid, &thread.status)).peekable();
+        threads.peek().is_some()
+            && threads.all(|thread| thread.waits || mask(&thread.status, "SigBlk") & bit != 0)
+    })
 }
+
+/// A thread that handles another signal blocks all for as long, also the one by which it learns of an absent page.
+const LOOKS: u32 = 4;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
 
 struct Thread {
     status: String,
