@@ -14,10 +14,13 @@ const MAIN: &str = include_str!("template/main.rs");
 const TESTS: &str = include_str!("template/tests.rs");
 /// Where cargo takes profiles from: the Cargo.toml of the workspace.
 const PROFILE: &str = "
-# A debug build links the crates below this one in half the time; without these lines a debugger can look into them.
-[profile.dev.package.\"*\"]
-opt-level = 1
-debug = false
+# Debug builds link these in half the time; without these lines a debugger can look into them.
+[profile.dev.package]
+\"*\".debug = false
+dstd-runtime.opt-level = 1
+dstd-heap.opt-level = 1
+dstd-protocol.opt-level = 1
+dstd-transport.opt-level = 1
 ";
 
 /// Makes the project: `cargo new` decides names, edition, version control and membership of a workspace.
